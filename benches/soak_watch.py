@@ -4,7 +4,8 @@
   scripts/dev/bench soak-watch [--minutes N] [--mailboxes N] [--rate N] [--kill] [--seed N] [--build PATH]
 
 A relay stands in front of Dovecot. Every few seconds it cuts connections, stalls them, loses them without
-telling one side, or refuses new ones for a while; once a mailbox gets another UIDVALIDITY. --kill
+telling one side, refuses new ones for a while, or spoils the password of logins; now and then Dovecot is
+restarted; once a mailbox gets another UIDVALIDITY. --kill
 also kills the watch by SIGKILL every second or so, and starts it again. Each letter must be handled; those
 that were handled more than once are counted. The exit code is 1 if a letter is missing, or if memory
 has grown by more than a tenth after the first third.
@@ -18,7 +19,8 @@ from watching import HOST, connect, letter, start_dovecot, status
 class Relay:
     def __init__(self, port):
         self.target, self.pairs, self.lock = port, [], threading.Lock()
-        self.refuses_until = 0
+        self.refuses_until = self.denies_until = 0
+        self.denied = 0
         self.listener = socket.create_server((HOST, 0))
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self.accept, daemon=True).start()
@@ -29,7 +31,12 @@ class Relay:
             if time.monotonic() < self.refuses_until:
                 client.close()
                 continue
-            pair = {"client": client, "server": socket.create_connection((HOST, self.target)), "stalled": 0, "lost": False}
+            try:
+                server = socket.create_connection((HOST, self.target))
+            except OSError:
+                client.close()
+                continue
+            pair = {"client": client, "server": server, "stalled": 0, "lost": False}
             for one in (pair["client"], pair["server"]):
                 one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with self.lock:
@@ -42,6 +49,9 @@ class Relay:
             while data := pair[here].recv(65536):
                 while time.monotonic() < pair["stalled"]:
                     time.sleep(0.05)
+                if b" LOGIN " in data and time.monotonic() < self.denies_until:
+                    data = data.replace(b'"pw"', b'"no"')
+                    self.denied += 1
                 if pair["lost"]:
                     continue  # it goes nowhere, and nobody is told
                 pair[there].sendall(data)
@@ -64,10 +74,12 @@ class Relay:
     def disturb(self, chance):
         with self.lock:
             pairs = list(self.pairs)
-        kind = chance.choice(["cut one", "cut one", "cut all", "stall", "lose", "refuse"])
+        kind = chance.choice(["cut one", "cut one", "cut all", "stall", "lose", "refuse", "deny"])
         if kind == "refuse":
             self.refuses_until = time.monotonic() + chance.uniform(1, 8)
-        for pair in pairs if kind in ("cut all", "refuse") else chance.sample(pairs, min(1, len(pairs))):
+        if kind == "deny":
+            self.denies_until = time.monotonic() + chance.uniform(1, 8)
+        for pair in pairs if kind in ("cut all", "refuse", "deny") else chance.sample(pairs, min(1, len(pairs))):
             if kind == "stall":
                 pair["stalled"] = time.monotonic() + chance.uniform(1, 20)
             elif kind == "lose":
@@ -121,6 +133,21 @@ def renumber(client, mailbox):
     client.unselect()
 
 
+def restart_dovecot(folder, port):
+    """Ends Dovecot with all its connections, and starts it with the same ports and mail."""
+    command = ["dovecot", "-c", folder / "dovecot.conf"]
+    subprocess.run([*command, "stop"], check=True)
+    subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        try:
+            socket.create_connection((HOST, port)).close()
+            return
+        except OSError:
+            time.sleep(0.05)
+    sys.exit("Dovecot did not start again")
+
+
 def main():
     sys.stdout.reconfigure(line_buffering=True)
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -153,6 +180,7 @@ def run(options, build, chance, folder, port, mailboxes):
     end = begun + options.minutes * 60
     sent, kills, disturbed, memory, renumbered = [], 0, {}, [], False
     next_fault, next_letter, next_kill, next_look = begun + 3, begun + 1, begun + 2, begun + 10
+    next_restart, restarts = begun + 20, 0
     while (now := time.monotonic()) < end:
         if now >= next_letter:
             subject = f"s{len(sent)}"
@@ -163,6 +191,11 @@ def run(options, build, chance, folder, port, mailboxes):
             kind = relay.disturb(chance)
             disturbed[kind] = disturbed.get(kind, 0) + 1
             next_fault = now + chance.uniform(2, 6)
+        if now >= next_restart:
+            restart_dovecot(folder, port)
+            client = connect("w0", port)
+            restarts += 1
+            next_restart = now + chance.uniform(20, 90)
         if options.kill and now >= next_kill:
             watch.kill()
             watch.start()
@@ -181,7 +214,7 @@ def run(options, build, chance, folder, port, mailboxes):
     watch.kill()
     missing = [subject for subject in sent if subject not in watch.times]
     repeated = sum(times - 1 for times in watch.times.values())
-    print(f"{options.minutes:g} minutes, {len(mailboxes)} mailboxes, {len(sent)} letters; faults {disturbed}; killed {kills} times")
+    print(f"{options.minutes:g} minutes, {len(mailboxes)} mailboxes, {len(sent)} letters; faults {disturbed}; killed {kills} times; Dovecot restarted {restarts} times, {relay.denied} logins denied")
     print(f"missing {len(missing)}, handled again {repeated}; resident KB every 10 s: {memory[:3]} … {memory[-3:]}")
     for line in (folder / "errors").read_text().splitlines()[-5:] if missing else []:
         print(line)

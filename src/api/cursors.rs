@@ -21,9 +21,8 @@ use super::state::state;
 use crate::client::Error;
 use crate::condition::{Condition, Identifier};
 use crate::host::{self, Call, Function, Run};
-use crate::state::{Cursor, CursorKey, Database, Known, StateError};
+use crate::state::{Cursor, CursorKey, Database, Known, StateError, now};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The rows of the topic "New since last time".
 pub(super) const FUNCTIONS: &[Function] = &[
@@ -101,11 +100,6 @@ fn with_database<T>(
     state(call).database.with(query).map_err(|error| failed(call, &error))
 }
 
-fn now() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
-    i64::try_from(now).unwrap_or(i64::MAX)
-}
-
 fn new_letters(call: &Call<'_>) -> Answer {
     let name = cursor_name(call)?;
     let beginning = beginning("new-letters", required(call, 2))?;
@@ -167,8 +161,9 @@ fn changed(key: &CursorKey, cursor: &Cursor, now: u32) -> Condition {
 
 /// Stores a place, and notes that it is stored.
 fn store(call: &Call<'_>, found: &mut Found) -> Result<(), Condition> {
-    let stored =
-        with_database(call, |database| database.commit_cursor(&found.key, &found.cursor, now()))?;
+    let stored = with_database(call, |database| {
+        database.commit_cursor(&found.key, &found.cursor, now() / 1000)
+    })?;
     if !stored {
         let message = format!(
             "{}: another process has committed the cursor {:?} of {:?} meanwhile; letters may have been handled twice",

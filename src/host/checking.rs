@@ -30,6 +30,18 @@ impl Host {
     /// Checks a program without running any of it. Files that it loads are read. Returns the
     /// errors, in the order of the text.
     pub fn check(&mut self, text: &str, source_name: &str, known: &dyn Known) -> Vec<Report> {
+        self.check_after(None, text, source_name, known)
+    }
+
+    /// The same for a program that runs after another one, such as a user's init file: what that
+    /// defines is known. `before` is its text and its name. Its own errors are not returned.
+    pub fn check_after(
+        &mut self,
+        before: Option<(&str, &str)>,
+        text: &str,
+        source_name: &str,
+        known: &dyn Known,
+    ) -> Vec<Report> {
         let source = Arc::new(Source { name: source_name.to_owned(), text: text.to_owned() });
         let context = self.context.clone();
         let found = natives::with_context(&context, || {
@@ -37,7 +49,11 @@ impl Host {
                 Ok(forms) => spliced(forms),
                 Err(error) => return vec![(error.span, error.message)],
             };
-            let program = self.program(&forms, &source.name);
+            let before = before.map(|(text, name)| {
+                (reader::read(text).map_or_else(|_| Vec::new(), spliced), name)
+            });
+            let before = before.as_ref().map(|(forms, name)| (forms.as_slice(), *name));
+            let program = self.program_after(before, &forms, &source.name);
             let survey = self.expander.survey(&program, &mut self.engine);
             findings(&survey, known)
         });

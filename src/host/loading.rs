@@ -47,7 +47,20 @@ impl Host {
     /// Returns the forms of a program, in which the forms of a file take the place of a top-level
     /// `load` or `require` with a literal name.
     pub(super) fn program(&self, forms: &[Node], name: &str) -> Program {
+        self.program_after(None, forms, name)
+    }
+
+    /// The same, with the forms of another program in front, as those of a file that it loads.
+    pub(super) fn program_after(
+        &self,
+        before: Option<(&[Node], &str)>,
+        forms: &[Node],
+        name: &str,
+    ) -> Program {
         let mut collection = Collection::default();
+        if let Some((forms, name)) = before {
+            self.collect(forms, name, 1, &mut collection);
+        }
         self.collect(forms, name, 0, &mut collection);
         collection.program
     }

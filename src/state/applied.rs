@@ -5,7 +5,7 @@
 //! since.
 
 use super::database::{Database, StateError, make_private, private_file};
-use super::journal::now;
+use super::now;
 use super::rows::{Step, act_text, stored_of, stored_text};
 use super::runs::KEPT_DAYS;
 use crate::proto::deed::Act;

@@ -250,11 +250,31 @@ impl Database {
 
     /// Runs statements in a transaction, which is taken back if they return an error or `false`.
     fn whole(&self, run: impl FnOnce() -> Result<bool, StateError>) -> Result<bool, StateError> {
+        self.transaction(run, |all| *all)
+    }
+
+    /// Runs queries in one transaction, which is taken back if one of them fails. They cannot be such
+    /// that have a transaction of their own.
+    ///
+    /// # Errors
+    /// [`StateError`].
+    pub fn together(&self, run: impl FnOnce() -> Result<(), StateError>) -> Result<(), StateError> {
+        self.transaction(run, |()| true)
+    }
+
+    fn transaction<T>(
+        &self,
+        run: impl FnOnce() -> Result<T, StateError>,
+        is_kept: impl FnOnce(&T) -> bool,
+    ) -> Result<T, StateError> {
         let execute =
             |sql| self.connection().execute_batch(sql).map_err(|error| self.failed(error));
         execute("BEGIN IMMEDIATE")?;
         let result = run();
-        let end = if matches!(result, Ok(true)) { execute("COMMIT") } else { execute("ROLLBACK") };
+        let end = match &result {
+            Ok(result) if is_kept(result) => execute("COMMIT"),
+            _ => execute("ROLLBACK"),
+        };
         let result = result?;
         end?;
         Ok(result)

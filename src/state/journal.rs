@@ -24,6 +24,7 @@
 //! nothing leaves no trace there. If a change cannot be written, it is refused.
 
 use super::database::{Database, StateError, Sync, make_private, private_file};
+use super::now;
 use super::rows::{StepState, act_text, facts_text, letters_text, numbers, stored_text};
 use super::runs::{forget_old, running_file};
 use crate::proto::deed::{Account, Act, Deed, Letters};
@@ -35,7 +36,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 /// Changes that follow each other within this many milliseconds are a series.
 const SERIES: u128 = 100;
@@ -502,10 +503,4 @@ fn are_certain(letters: &Letters) -> bool {
         Letters::Messages(Messages::Uids(set)) => !set.is_saved() && numbers(set).is_some(),
         _ => false,
     }
-}
-
-/// Milliseconds since 1970.
-pub(super) fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

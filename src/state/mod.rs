@@ -58,3 +58,11 @@ pub use rows::{Step, StepState};
 pub use runs::{KEPT_BYTES, KEPT_DAYS, Run};
 pub use settling::{Settled, Settling};
 pub use undoing::{Accounts, Undo, Undone, Verdict, lost};
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The time as the database has it: milliseconds since 1970.
+pub fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}

@@ -4,7 +4,7 @@
 //! process ends. A run without an end whose file is not locked was interrupted.
 
 use super::database::{Database, StateError, private_file};
-use super::journal::now;
+use super::now;
 use super::rows::{
     Step, StepState, account_of, act_of, facts_of, facts_text, letters_of, stored_of, stored_text,
 };

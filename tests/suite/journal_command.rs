@@ -35,6 +35,10 @@ impl User {
         std::fs::write(self.path().join(name), text).unwrap();
     }
 
+    pub fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path().join(name)).unwrap()
+    }
+
     /// Runs the command. Returns its exit code, `None` if it was killed, and its whole output.
     fn postoffice(&self, arguments: &[&str], crash: &str) -> (Option<i32>, String) {
         let mut command = self.command(arguments);

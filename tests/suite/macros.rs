@@ -33,6 +33,13 @@ fn macrolet_defines_macros_for_its_body() {
         ),
         ("(macrolet ((m)) 1)", "error: macrolet: expected (name (parameter …) form …)"),
         ("(macrolet ((5 () 1)) 1)", "error: macrolet: expected a name"),
+        ("(macrolet nil 5)", "5"),
+        ("(macrolet m 5)", "error: macrolet: expected a list of macros"),
+        ("(symbol-macrolet 5 6)", "error: symbol-macrolet: expected a list of names and forms"),
+        ("(let-syntax m 5)", "error: let-syntax: expected a list of macros"),
+        ("(letrec-syntax m 5)", "error: letrec-syntax: expected a list of macros"),
+        ("(define-condition c x ())", "error: define-condition: expected a list of parents"),
+        ("(define-condition c () x)", "error: define-condition: expected a list of slots"),
     ]);
 }
 

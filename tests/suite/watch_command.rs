@@ -128,6 +128,9 @@ fn script(body: &str) -> String {
 
 const PRINT: &str = r#"(format t "seen ~a~%" subject)"#;
 
+/// The user's init file.
+const INIT: &str = "config/postoffice/init.scm";
+
 /// Handles a letter until there is a file of its name.
 const UNTIL: &str = r#"(format t "begins ~a~%" subject)
     (do () ((probe-file subject)))
@@ -182,6 +185,45 @@ fn a_second_signal_stops_the_letter_and_it_is_handled_again() {
     assert_eq!((code, out), (Some(130), vec!["begins a".into()]));
     user.write("a", "");
     assert_eq!(once(&user), (Some(0), vec!["begins a".into(), "ends a".into()]));
+}
+
+#[test]
+fn one_that_is_stopped_goes_on_with_what_came_meanwhile() {
+    let (_server, mut client, user) = watching(PRINT);
+    let watch = start(&user, &[]);
+    watch.logs("waits for letters", 1);
+    watch.signal("-STOP");
+    deliver(&mut client, "a");
+    deliver(&mut client, "b");
+    watch.signal("-CONT");
+    watch.prints("seen b");
+    watch.signal("-TERM");
+    let (code, out, _) = watch.end();
+    assert_eq!((code, out), (Some(0), vec!["seen a".to_owned(), "seen b".to_owned()]));
+}
+
+#[test]
+fn a_script_that_is_read_anew_knows_what_init_defines_without_running_it() {
+    let (_server, mut client, user) = watching(PRINT);
+    let init = user.read(INIT);
+    let noting = r#"(with-open-file (f "runs" :direction :output :if-exists :append :if-does-not-exist :create) (format f "x"))"#;
+    user.write(INIT, &format!("{init}\n(defun of-init (text) (string-upcase text))\n{noting}"));
+    let watch = start(&user, &[]);
+    watch.logs("waits for letters", 1);
+    // It calls a function of the init file, and the next one calls it wrongly.
+    let calls = r#"(format t "seen ~a~%" (of-init subject))"#;
+    user.write("w.scm", &script(&calls.replace("subject", "subject 1")));
+    watch.signal("-HUP");
+    watch.logs("goes on as it was, not read anew", 1);
+    assert_eq!(user.read("runs"), "x");
+    user.write("w.scm", &script(calls));
+    watch.signal("-HUP");
+    watch.logs("w.scm: is read anew", 1);
+    deliver(&mut client, "a");
+    watch.prints("seen A");
+    assert_eq!(user.read("runs"), "xx", "once for each run");
+    watch.signal("-TERM");
+    assert_eq!(watch.end().0, Some(0));
 }
 
 #[test]

@@ -86,7 +86,9 @@ impl Supervisor for Seen {
             What::Waits(means) => format!("waits {means:?}"),
             other => other.to_string(),
         };
-        self.note(format!("{} {}: {what}", event.mailbox, event.cursor));
+        for (mailbox, cursor) in [(event.mailbox, event.cursor)].iter().chain(&event.others) {
+            self.note(format!("{mailbox} {cursor}: {what}"));
+        }
     }
 
     fn goes_on(&self) -> bool {
@@ -440,6 +442,39 @@ fn other_uids_mean_the_same_letters() {
 }
 
 #[test]
+fn letters_that_are_alike_keep_their_places_under_other_uids() {
+    for server in servers() {
+        let (folder, seen) = (folder(), Arc::new(Seen::default()));
+        let mut client = server.connect();
+        client.create("Box").unwrap();
+        deliver(&server, "Box", &["same", "same", "same", "last"]);
+        let mut session = session(&[&server], folder.path(), &seen);
+        // The first of them is handled, the other two fail.
+        let form = r#"
+(let ((count 0))
+  (watch (list (list 'a "Box" 'c
+                 (lambda (mb letters)
+                   (setq count (+ count 1))
+                   (when (< 1 count 4) (error "no good"))
+                   (note (format nil "~{~a~}" (subjects letters))))
+                 :from :all))
+         :once t :retry-after '(3600)))"#;
+        watching(&mut session, form, &seen, || seen.wait_for("last", 1));
+        assert_eq!(seen.count("same"), 1, "{}", server.name);
+        client.rename("Box", "Old").unwrap();
+        client.create("Box").unwrap();
+        client.select("Old", false).unwrap();
+        client.copy(&Messages::all(), "Box").unwrap();
+        let database = Database::open(folder.path(), Sync::Normal).unwrap();
+        database.retry_failed(0).unwrap();
+        let again = form.replace("(count 0)", "(count 9)");
+        watching(&mut session, &again, &seen, || seen.wait_for("same", 3));
+        assert_eq!((seen.count("same"), seen.count("last")), (3, 1), "{}", server.name);
+        assert!(database.failed_letters().unwrap().is_empty(), "{}", server.name);
+    }
+}
+
+#[test]
 fn a_mailbox_that_is_missing_harms_no_other_and_is_watched_once_it_is_made() {
     for server in servers() {
         let (folder, seen) = (folder(), Arc::new(Seen::default()));
@@ -456,6 +491,25 @@ fn a_mailbox_that_is_missing_harms_no_other_and_is_watched_once_it_is_made() {
         });
         assert_eq!((seen.count("inbox a"), seen.count("missing b")), (1, 1), "{}", server.name);
     }
+}
+
+#[test]
+fn a_mailbox_that_is_refused_is_asked_for_again_without_news() {
+    let server = Server::sandbox(empty());
+    let (folder, seen) = (folder(), Arc::new(Seen::default()));
+    let mut client = server.connect();
+    client.create("Old").unwrap();
+    deliver(&server, "Old", &["b"]);
+    let mut session = session(&[&server], folder.path(), &seen);
+    let form = r#"(watch (list (take "inbox") (take "Box")) :connections 1)"#;
+    watching(&mut session, form, &seen, || {
+        seen.wait_for("Box c: lost", 1);
+        seen.wait_for("inbox c: waits Notify", 1);
+        client.rename("Old", "Box").unwrap(); // of which NOTIFY tells nothing
+        seen.wait_for("Box b", 1);
+        seen.wait_for("Box c: waits Notify", 2);
+    });
+    assert_eq!(seen.count("Box b"), 1);
 }
 
 #[test]

@@ -27,6 +27,9 @@ pub struct Event<'e> {
     pub mailbox: &'e str,
     /// The cursor's name.
     pub cursor: &'e str,
+    /// The mailboxes and cursors of the other watches that this happened to, too, because they share
+    /// the connection.
+    pub others: Vec<(&'e str, &'e str)>,
     /// What happened.
     pub what: What<'e>,
 }
@@ -102,6 +105,18 @@ impl fmt::Display for Means {
             Means::Notify => "NOTIFY",
             Means::Asking => "asking again and again",
         })
+    }
+}
+
+impl Event<'_> {
+    /// The account and the mailbox, with `between` in between, for people: `work inbox`, and `work inbox
+    /// and 2 more` if it happened to others, too.
+    pub fn place(&self, between: &str) -> String {
+        let Event { account, mailbox, others, .. } = self;
+        match others.len() {
+            0 => format!("{account}{between}{mailbox}"),
+            more => format!("{account}{between}{mailbox} and {more} more"),
+        }
     }
 }
 

@@ -9,10 +9,9 @@ use crate::api::objects::ImapMailbox;
 use crate::api::selection::{Borrowed, folded, is_selected};
 use crate::client::{Error, ImapClient, StatusValue};
 use crate::proto::imap::SearchKey;
-use crate::state::{Cursor, CursorKey, Due, Known, OnDemand, StateError};
+use crate::state::{Cursor, CursorKey, Due, Known, OnDemand, StateError, now};
 use std::collections::{HashMap, HashSet};
 use std::num::NonZeroU32;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// How often mailboxes are asked for again that were left. A server whose STATUS and SELECT differ
 /// would have no end.
@@ -76,12 +75,6 @@ impl From<StateError> for Failure {
     fn from(error: StateError) -> Self {
         Failure::State(error)
     }
-}
-
-/// Milliseconds since 1970.
-pub(super) fn now() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_millis());
-    i64::try_from(now).unwrap_or(i64::MAX)
 }
 
 /// Looks for new letters in the mailboxes of a connection.
@@ -315,22 +308,27 @@ fn renumber(
         return Ok(());
     }
     let all = client.uid_search(&SearchKey::All)?;
-    let mut now: HashMap<u64, u32> =
-        identities_of(client, &all)?.into_iter().map(|(uid, identity)| (identity, uid)).collect();
-    for letter in old {
-        match now.remove(&letter.identity) {
-            Some(uid) => {
-                database.with(|database| database.renumber(key, letter, (uid_validity, uid)))?
-            }
-            None => {
-                // Nobody knows whether it is there, so it is kept for people to look at.
-                let error = "not found again after a change of UIDVALIDITY".to_owned();
-                let attempts = letter.attempts + 1;
-                let aside = Due { attempts, next: None, error: Some(error), ..letter.clone() };
-                database.with(|database| database.note_failure(key, &aside))?;
-            }
-        }
+    let mut uids: HashMap<u64, Vec<u32>> = HashMap::new();
+    for (uid, identity) in identities_of(client, &all)? {
+        uids.entry(identity).or_default().push(uid);
     }
+    database.with(|database| {
+        database.together(|| {
+            // Of letters that are alike the first ones were handled.
+            old.iter().rev().try_for_each(|letter| {
+                match uids.get_mut(&letter.identity).and_then(Vec::pop) {
+                    Some(uid) => database.renumber(key, letter, (uid_validity, uid)),
+                    None => {
+                        // Nobody knows whether it is there, so it is kept for people to look at.
+                        let error = "not found again after a change of UIDVALIDITY".to_owned();
+                        let (attempts, error) = (letter.attempts + 1, Some(error));
+                        let aside = Due { attempts, next: None, error, ..(*letter).clone() };
+                        database.note_failure(key, &aside)
+                    }
+                }
+            })
+        })
+    })?;
     Ok(())
 }
 
@@ -355,8 +353,11 @@ fn forget_left(
         .partition(|letter| can_be_handled(letter) && !there.contains(&letter.uid));
     *due = kept;
     let gone: Vec<Due> = gone;
-    for letter in &gone {
-        database.with(|database| database.done_with(key, letter.uid_validity, letter.uid))?;
-    }
+    database.with(|database| {
+        database.together(|| {
+            gone.iter()
+                .try_for_each(|letter| database.done_with(key, letter.uid_validity, letter.uid))
+        })
+    })?;
     Ok(gone.len())
 }

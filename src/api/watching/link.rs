@@ -34,9 +34,9 @@ const STABLE: Duration = Duration::from_secs(10);
 const MOST_AFTER_WAITING: u32 = 3;
 
 /// The pauses of a link that serves several mailboxes. Each is twice as long as the one before,
-/// until a letter arrives.
-const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// until a letter arrives. The same are made before a mailbox is asked for again that is refused.
+pub(super) const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// How an account is reached.
 pub(super) struct Account {

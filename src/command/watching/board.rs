@@ -2,15 +2,10 @@
 //! and systemd.
 
 use crate::api::{Event, Means, What};
-use jiff::Timestamp;
+use crate::state::now;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-
-/// Milliseconds since 1970.
-pub(super) fn now() -> i64 {
-    Timestamp::now().as_millisecond()
-}
 
 /// What a watch is doing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -111,42 +106,49 @@ impl Board {
 
     /// Notes what has happened to a watch. `error` is that of the event, without secrets.
     pub(super) fn note(&self, script: usize, event: &Event<'_>, error: Option<&str>) {
-        let key = (script, event.account.into(), event.mailbox.to_owned(), event.cursor.to_owned());
         let mut known = self.lock();
-        let watch = known.watches.entry(key).or_default();
-        let before = watch.state;
-        if let Some(error) = error {
-            watch.error = Some(error.to_owned());
+        for (mailbox, cursor) in [(event.mailbox, event.cursor)].iter().chain(&event.others) {
+            let key = (script, event.account.into(), (*mailbox).into(), (*cursor).into());
+            known.watches.entry(key).or_default().note(&event.what, error);
         }
-        match &event.what {
-            What::Begins => watch.state = State::Begins,
-            What::Connecting => (watch.state, watch.next) = (State::Connecting, None),
-            What::Waits(means) => (watch.state, watch.settled) = (State::Waiting(*means), true),
+    }
+}
+
+impl Watch {
+    fn note(&mut self, what: &What<'_>, error: Option<&str>) {
+        let before = self.state;
+        if let Some(error) = error {
+            self.error = Some(error.to_owned());
+        }
+        match what {
+            What::Begins => self.state = State::Begins,
+            What::Connecting => (self.state, self.next) = (State::Connecting, None),
+            What::Waits(means) => (self.state, self.settled) = (State::Waiting(*means), true),
             What::Lost { again, .. } => {
-                (watch.state, watch.settled) = (State::Lost, true);
-                watch.next = Some(after(*again));
-                watch.lost += 1;
+                (self.state, self.settled) = (State::Lost, true);
+                self.next = Some(after(*again));
+                self.lost += 1;
             }
             What::Arrived(count) => {
-                watch.settled = true;
-                watch.arrived += *count as u64;
-                watch.last_letter = Some(now());
+                self.settled = true;
+                self.arrived += *count as u64;
+                self.last_letter = Some(now());
                 if !matches!(before, State::Waiting(_)) {
-                    watch.state = State::Handling;
+                    self.state = State::Handling;
                 }
             }
-            What::Handled { .. } => watch.handled += 1,
+            What::Handled { .. } => self.handled += 1,
             What::Failed { again, .. } => {
-                watch.failed += 1;
-                watch.set_aside += u64::from(again.is_none());
-                watch.next = again.map(after).or(watch.next);
+                self.failed += 1;
+                self.set_aside += u64::from(again.is_none());
+                self.next = again.map(after).or(self.next);
             }
-            What::Repeats { .. } => watch.repeated += 1,
-            What::Ends => (watch.state, watch.next) = (State::Ended, None),
+            What::Repeats { .. } => self.repeated += 1,
+            What::Ends => (self.state, self.next) = (State::Ended, None),
             What::Left(_) | What::OtherUids => {}
         }
-        if watch.state != before || watch.since == 0 {
-            watch.since = now();
+        if self.state != before || self.since == 0 {
+            self.since = now();
         }
     }
 }

@@ -1,10 +1,9 @@
 //! `postoffice watch --failed` and `--retry`: letters whose procedure has failed.
 
-use super::board::now;
 use crate::command::output::print;
 use crate::command::setup::state_folder;
 use crate::command::tables::{table, time};
-use crate::state::{Database, StateError};
+use crate::state::{Database, StateError, now};
 
 pub(super) fn failed(show: bool, retry: bool) -> Result<i32, String> {
     let folder = state_folder()

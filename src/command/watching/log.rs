@@ -46,15 +46,20 @@ impl Log {
     /// error, if it has one.
     pub(super) fn event(&self, script: &str, event: &Event<'_>, words: &str, error: Option<&str>) {
         let level = if event.what.is_problem() { Level::Warning } else { Level::Info };
-        let Event { account, mailbox, cursor, .. } = event;
-        let place = vec![
+        let Event { account, mailbox, cursor, others, .. } = event;
+        let mut place = vec![
             ("script", json!(script)),
             ("account", json!(account)),
             ("mailbox", json!(mailbox)),
             ("cursor", json!(cursor)),
         ];
+        if !others.is_empty() {
+            let other =
+                |(mailbox, cursor): &(&str, &str)| json!({ "mailbox": mailbox, "cursor": cursor });
+            place.push(("others", others.iter().map(other).collect()));
+        }
         let fields = [place, fields_of(&event.what, error)].concat();
-        self.write(level, &format!("{account} {mailbox}: {words}"), fields);
+        self.write(level, &format!("{}: {words}", event.place(" ")), fields);
     }
 
     /// Writes what has happened to a script, or to the service.

@@ -475,9 +475,10 @@ fn checked(script: &Script, init: Option<&(String, String)>) -> Result<Arc<str>,
     let source = source_of(&script.path)?;
     let mut host = Host::new(Options { output: Box::new(|_| Ok(())), ..Options::default() });
     attach(&mut host, &Setup::default());
-    // What it defines is known then.
-    init::load(&mut host, init).map_err(|report| report.to_string())?;
-    match host.check(&source, &script.name, &Interface).first() {
+    let init = init.map(|(text, name)| (text.as_str(), name.as_str()));
+    let mut reports = init.map_or_else(Vec::new, |(text, name)| host.check(text, name, &Interface));
+    reports.extend(host.check_after(init, &source, &script.name, &Interface));
+    match reports.first() {
         None => Ok(source.into()),
         Some(report) => Err(report.to_string()),
     }

@@ -5,12 +5,12 @@
 //! A process that ends well removes both. The file of one that has failed or was killed stays for a
 //! day, or until a process starts with the same scripts.
 
-use super::board::{Known, now};
+use super::board::Known;
 use super::log::harmless;
 use crate::command::output::{print, write_private};
 use crate::command::setup::state_folder;
 use crate::command::tables::{table, time};
-use crate::state::{make_private, private_file};
+use crate::state::{make_private, now, private_file};
 use serde_json::{Value, json};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

@@ -23,7 +23,8 @@ pub(super) fn define_condition(
     }
     let mark = pass.system_mark();
     let (mut slots, mut initial, mut functions) = (Vec::new(), Vec::new(), Vec::new());
-    for slot in parts.get(2).and_then(Node::as_list).unwrap_or_default() {
+    let given = parts.get(2).map(|slots| pass.list(slots, "define-condition", "a list of slots"));
+    for slot in given.transpose()?.unwrap_or_default() {
         read_slot(pass, slot, mark, &mut slots, &mut initial, &mut functions)?;
     }
     let nothing = Node::list(node.span, Vec::new());
@@ -57,7 +58,8 @@ pub(super) fn define_condition(
             }
         }
     }
-    let parents = Node::list(node.span, parts[1].as_list().unwrap_or_default().to_vec());
+    let parents = pass.list(&parts[1], "define-condition", "a list of parents")?;
+    let parents = Node::list(node.span, parents.to_vec());
     let slots = Node::list(node.span, slots);
     let text = "(%define-condition '$1 '$2 '$3 (list $4) $5 $6)";
     let holes =

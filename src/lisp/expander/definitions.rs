@@ -595,7 +595,7 @@ pub(super) fn letrec_syntax(
 ) -> Expanded {
     let parts = pass.parts(node, 1, usize::MAX, " ((name (syntax-rules …)) …) form …")?;
     let mut body = Vec::new();
-    for binding in parts[0].as_list().unwrap_or_default() {
+    for binding in pass.list(&parts[0], "letrec-syntax", "a list of macros")? {
         let Some([name, rules]) = binding.as_list() else {
             return pass.error(binding.span, "letrec-syntax: expected (name (syntax-rules …))");
         };
@@ -614,7 +614,7 @@ pub(super) fn let_syntax(
 ) -> Expanded {
     let parts = pass.parts(node, 1, usize::MAX, " ((name (syntax-rules …)) …) form …")?;
     let mut inner = Vec::new();
-    for binding in parts[0].as_list().unwrap_or_default() {
+    for binding in pass.list(&parts[0], "let-syntax", "a list of macros")? {
         let Some([name, rules]) = binding.as_list() else {
             return pass.error(binding.span, "let-syntax: expected (name (syntax-rules …))");
         };

@@ -130,6 +130,21 @@ impl Pass<'_> {
         Ok(parts)
     }
 
+    /// Returns the elements of a part that must be a list, none for `nil`. The error says what
+    /// `form` expects.
+    pub(super) fn list<'n>(
+        &self,
+        part: &'n Node,
+        form: &str,
+        expected: &str,
+    ) -> Result<&'n [Node], super::ExpandError> {
+        match part.as_list() {
+            Some(elements) => Ok(elements),
+            None if part.is_named("nil") => Ok(&[]),
+            None => self.error(part.span, format!("{form}: expected {expected}")),
+        }
+    }
+
     /// Returns the output of `emit` separately.
     pub(super) fn apart(
         &mut self,

@@ -24,7 +24,7 @@ pub(super) fn macrolet(
 ) -> Expanded {
     let parts = pass.parts(node, 1, usize::MAX, " ((name (parameter …) form …) …) form …")?;
     let mut inner = Vec::new();
-    for binding in parts[0].as_list().unwrap_or_default() {
+    for binding in pass.list(&parts[0], "macrolet", "a list of macros")? {
         let Some([name, definition @ ..]) = binding.as_list().filter(|it| it.len() >= 2) else {
             return pass.error(binding.span, "macrolet: expected (name (parameter …) form …)");
         };
@@ -63,7 +63,7 @@ pub(super) fn symbol_macrolet(
 ) -> Expanded {
     let parts = pass.parts(node, 1, usize::MAX, " ((name form) …) form …")?;
     let mut inner = Vec::new();
-    for binding in parts[0].as_list().unwrap_or_default() {
+    for binding in pass.list(&parts[0], "symbol-macrolet", "a list of names and forms")? {
         let Some([name, form]) = binding.as_list() else {
             return pass.error(binding.span, "symbol-macrolet: expected (name form)");
         };

@@ -320,15 +320,7 @@ fn rule_05_greetings_that_are_none_end_the_connection() {
         ),
         (
             Pop,
-            &[
-                "-ERR busy\r\n",
-                "OK\r\n",
-                "+ x\r\n",
-                "* OK hello\r\n",
-                "220 hello\r\n",
-                "\r\n",
-                "",
-            ],
+            &["-ERR busy\r\n", "OK\r\n", "+ x\r\n", "* OK hello\r\n", "220 hello\r\n", "\r\n", ""],
         ),
         (
             Smtp,

@@ -4,16 +4,15 @@ use super::{BEGUN, MOST_REPEATS, MOST_TOGETHER, Next, Task, Watcher, by_state};
 use crate::api::letter_sets::sets_of;
 use crate::api::objects::ImapMailbox;
 use crate::api::selection::{Borrowed, folded, is_selected};
-use crate::api::state::{State, state};
+use crate::api::state::state;
 use crate::api::watching::events::What;
-use crate::api::watching::intake::now;
 use crate::client::Error;
 use crate::condition::Condition;
 use crate::host::Call;
-use crate::state::{CursorKey, Due};
+use crate::state::{CursorKey, Database, Due, StateError, now};
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 impl Watcher {
     /// Sets letters aside that have been tried often enough: the process ended while they were handled.
@@ -23,17 +22,15 @@ impl Watcher {
         let ready = std::mem::take(&mut self.posts[post].ready);
         let (over, ready): (VecDeque<Due>, VecDeque<Due>) = ready.into_iter().partition(is_over);
         self.posts[post].ready = ready;
-        for letter in over {
-            let (uid, attempts) = (letter.uid, letter.attempts);
-            let error = letter.error.clone().unwrap_or_default();
-            let aside = Due { next: None, ..letter };
-            if let Some(key) = &key {
-                state(call)
-                    .database
-                    .with(|database| database.note_failure(key, &aside))
-                    .map_err(|error| by_state(&error))?;
-            }
-            self.tell(call, post, What::Failed { uid, attempts, error: &error, again: None });
+        let aside = |letter| Due { next: None, ..letter };
+        let over: Vec<Due> = over.into_iter().map(aside).collect();
+        if let Some(key) = &key {
+            write(call, &over, |database, letter| database.note_failure(key, letter))?;
+        }
+        for Due { uid, attempts, error, .. } in &over {
+            let (uid, attempts) = (*uid, *attempts);
+            let error = error.as_deref().unwrap_or_default();
+            self.tell(call, post, What::Failed { uid, attempts, error, again: None });
         }
         Ok(())
     }
@@ -77,12 +74,7 @@ impl Watcher {
             error: Some(BEGUN.to_owned()),
             ..letter.clone()
         };
-        state(call)
-            .database
-            .with(|database| {
-                letters.iter().try_for_each(|letter| database.note_failure(key, &begun(letter)))
-            })
-            .map_err(|error| by_state(&error))
+        write(call, letters, |database, letter| database.note_failure(key, &begun(letter)))
     }
 
     /// Selects the mailbox of a post, and makes the sets that its procedure gets.
@@ -140,34 +132,10 @@ impl Watcher {
                 link.left.push(folded(&self.posts[task.post].mailbox).to_owned());
             }
         }
-        let state = state(call);
         let Some(key) = self.posts[task.post].key.clone() else { return Ok(()) };
-        for letter in task.letters {
-            let (uid, uid_validity) = (letter.uid, letter.uid_validity);
-            let Some(error) = error else {
-                state
-                    .database
-                    .with(|database| database.done_with(&key, uid_validity, uid))
-                    .map_err(|error| by_state(&error))?;
-                self.posts[task.post].repeats.remove(&uid);
-                self.handled += 1;
-                self.tell(call, task.post, What::Handled { uid, took });
-                continue;
-            };
-            if is_lost {
-                let repeats = self.posts[task.post].repeats.entry(uid).or_default();
-                *repeats += 1;
-                if *repeats <= MOST_REPEATS {
-                    state
-                        .database
-                        .with(|database| database.note_failure(&key, &letter))
-                        .map_err(|error| by_state(&error))?;
-                    self.tell(call, task.post, What::Repeats { uid });
-                    continue;
-                }
-            }
-            self.posts[task.post].repeats.remove(&uid);
-            self.failed(call, &state, task.post, &key, letter, error)?;
+        match error {
+            None => self.handled_all(call, task.post, &key, &task.letters, took)?,
+            Some(error) => self.failed(call, task.post, &key, task.letters, error, is_lost)?,
         }
         if is_lost {
             let closed = Condition::from(&Error::Closed);
@@ -176,31 +144,79 @@ impl Watcher {
         Ok(())
     }
 
-    pub(super) fn failed(
+    fn handled_all(
         &mut self,
         call: &Call<'_>,
-        state: &State,
         post: usize,
         key: &CursorKey,
-        letter: Due,
-        error: &Condition,
+        letters: &[Due],
+        took: Duration,
     ) -> Result<(), Condition> {
-        let attempts = letter.attempts + 1;
-        let text = call.context().redact(&error.to_string());
-        let nth = (attempts as usize - 1).min(self.way.retry_after.len().saturating_sub(1));
-        let again = self.way.retry_after.get(nth).copied().filter(|_| attempts < self.way.attempts);
-        let next = again.map(|again| {
-            now().saturating_add(i64::try_from(again.as_millis()).unwrap_or(i64::MAX))
-        });
-        let uid = letter.uid;
-        let letter = Due { attempts, next, error: Some(text.clone()), ..letter };
-        state
-            .database
-            .with(|database| database.note_failure(key, &letter))
-            .map_err(|error| by_state(&error))?;
-        let later = &mut self.posts[post].later;
-        *later = later.iter().copied().chain(next).min();
-        self.tell(call, post, What::Failed { uid, attempts, error: &text, again });
+        write(call, letters, |database, Due { uid_validity, uid, .. }| {
+            database.done_with(key, *uid_validity, *uid)
+        })?;
+        for Due { uid, .. } in letters {
+            self.posts[post].repeats.remove(uid);
+            self.handled += 1;
+            self.tell(call, post, What::Handled { uid: *uid, took });
+        }
         Ok(())
     }
+
+    /// The procedure has failed. If the connection was lost meanwhile, this may be why: then the
+    /// letters are tried again at once, and it was no attempt.
+    fn failed(
+        &mut self,
+        call: &Call<'_>,
+        post: usize,
+        key: &CursorKey,
+        mut letters: Vec<Due>,
+        error: &Condition,
+        is_lost: bool,
+    ) -> Result<(), Condition> {
+        let text = call.context().redact(&error.to_string());
+        let mut events = Vec::new();
+        let Watcher { way, posts, .. } = self;
+        for letter in &mut letters {
+            let uid = letter.uid;
+            if is_lost {
+                let repeats = posts[post].repeats.entry(uid).or_default();
+                *repeats += 1;
+                if *repeats <= MOST_REPEATS {
+                    events.push(What::Repeats { uid });
+                    continue;
+                }
+            }
+            posts[post].repeats.remove(&uid);
+            letter.attempts += 1;
+            let attempts = letter.attempts;
+            let nth = (attempts as usize - 1).min(way.retry_after.len().saturating_sub(1));
+            let again = way.retry_after.get(nth).copied().filter(|_| attempts < way.attempts);
+            letter.next = again.map(|again| {
+                now().saturating_add(i64::try_from(again.as_millis()).unwrap_or(i64::MAX))
+            });
+            letter.error = Some(text.clone());
+            let later = &mut posts[post].later;
+            *later = later.iter().copied().chain(letter.next).min();
+            events.push(What::Failed { uid, attempts, error: &text, again });
+        }
+        write(call, &letters, |database, letter| database.note_failure(key, letter))?;
+        for event in events {
+            self.tell(call, post, event);
+        }
+        Ok(())
+    }
+}
+
+/// Writes something down of each letter, of all or of none.
+fn write(
+    call: &Call<'_>,
+    letters: &[Due],
+    one: impl Fn(&Database, &Due) -> Result<(), StateError>,
+) -> Result<(), Condition> {
+    let database = &state(call).database;
+    let all = |database: &Database| {
+        database.together(|| letters.iter().try_for_each(|letter| one(database, letter)))
+    };
+    database.with(all).map_err(|error| by_state(&error))
 }

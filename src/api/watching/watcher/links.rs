@@ -1,6 +1,6 @@
 //! What becomes of the connections of a watch: made, looked over, waiting, lost and made again.
 
-use super::{MOST_JOBS, Post, Watcher, by_state, by_system};
+use super::{MOST_JOBS, Post, Refused, Watcher, by_state, by_system};
 use crate::api::looking::account_of;
 use crate::api::objects::ImapMailbox;
 use crate::api::operation::deliver_warnings;
@@ -9,12 +9,12 @@ use crate::api::reconnection::Reconnection;
 use crate::api::selection::{Borrowed, folded, is_selected};
 use crate::api::state::{State, state};
 use crate::api::watching::events::{Means, What};
-use crate::api::watching::intake::{Failure, Outcome, Wanted, now};
-use crate::api::watching::link::{Link, Report, Stage};
+use crate::api::watching::intake::{Failure, Outcome, Wanted};
+use crate::api::watching::link::{LONGEST_PAUSE, Link, Report, SHORTEST_PAUSE, Stage};
 use crate::client::{Heard, Wait};
 use crate::condition::{Condition, Identifier};
 use crate::host::{self, Call, Value};
-use crate::state::CursorKey;
+use crate::state::{CursorKey, now};
 use crate::transport::Woken;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -109,7 +109,7 @@ impl Watcher {
             self.posts[post].forget_letters();
         }
         let text = call.context().redact(&error.to_string());
-        self.tell_link(call, number, &What::Lost { error: &text, again, failures });
+        self.tell_link(call, number, What::Lost { error: &text, again, failures });
         if self.way.once && failures > 1 {
             let message = format!("watch: {}: {}", self.links[number].account, error.message);
             let condition = Condition { message, ..error.clone() };
@@ -136,7 +136,9 @@ impl Watcher {
                     continue;
                 }
             };
-            self.posts[*post].refused = None;
+            if self.posts[*post].refused.take().is_some() {
+                self.links[number].has_waited = false; // it is told once more
+            }
             if found.other_uids {
                 self.tell(call, *post, What::OtherUids);
             }
@@ -159,15 +161,17 @@ impl Watcher {
     }
 
     /// The server refuses one of the mailboxes of a link. The others are watched all the same, and this
-    /// one is asked for again with them.
+    /// one is asked for again after pauses that grow.
     pub(super) fn refused(&mut self, call: &Call<'_>, post: usize, error: &Condition) {
         self.posts[post].forget_letters();
         let text = call.context().redact(&error.to_string());
-        if self.posts[post].refused.as_ref() != Some(&text) {
-            let again = Duration::from_secs(60);
-            self.tell(call, post, What::Lost { error: &text, again, failures: 1 });
-            self.posts[post].refused = Some(text);
+        let before = self.posts[post].refused.take();
+        let pause =
+            before.as_ref().map_or(SHORTEST_PAUSE, |before| (before.pause * 2).min(LONGEST_PAUSE));
+        if before.is_none_or(|before| before.why != text) {
+            self.tell(call, post, What::Lost { error: &text, again: pause, failures: 1 });
         }
+        self.posts[post].refused = Some(Refused { why: text, next: Instant::now() + pause, pause });
         if self.way.once {
             self.failure.get_or_insert_with(|| error.clone());
         }
@@ -197,16 +201,19 @@ impl Watcher {
             false => link.stage = Stage::Waiting(Wait::default(), Some(Instant::now())),
         }
         if !std::mem::replace(&mut self.links[number].has_waited, true) {
-            self.tell_link(call, number, &What::Waits(means));
+            self.tell_link(call, number, What::Waits(means));
         }
     }
 
-    /// When the next letter that has failed is tried again.
+    /// When the next letter that has failed is tried again, or a mailbox that was refused.
     pub(super) fn later(&self, number: usize) -> Option<Instant> {
-        let posts = self.links[number].posts.iter();
-        let later = posts.filter_map(|post| self.posts[*post].later).min()?;
-        let left = u64::try_from(later.saturating_sub(now())).unwrap_or(0);
-        Instant::now().checked_add(Duration::from_millis(left))
+        let posts = || self.links[number].posts.iter().map(|post| &self.posts[*post]);
+        let letter = posts().filter_map(|post| post.later).min().and_then(|later| {
+            let left = u64::try_from(later.saturating_sub(now())).unwrap_or(0);
+            Instant::now().checked_add(Duration::from_millis(left))
+        });
+        let refused = posts().filter_map(|post| Some(post.refused.as_ref()?.next));
+        letter.into_iter().chain(refused).min()
     }
 
     pub(super) fn serves_several(&self, number: usize) -> bool {
@@ -281,7 +288,7 @@ impl Watcher {
             Err(condition) => return self.lost(call, number, &condition),
         };
         link.connect(credentials, &state.connector, self.way.keep_alive, &self.waker);
-        self.tell_link(call, number, &What::Connecting);
+        self.tell_link(call, number, What::Connecting);
     }
 
     pub(super) fn look(
@@ -299,7 +306,8 @@ impl Watcher {
         for number in posts {
             self.claim(call, number, &account)?;
             let post = &self.posts[number];
-            let is_due = post.later.is_some_and(|later| later <= now());
+            let is_due = post.later.is_some_and(|later| later <= now())
+                || post.refused.as_ref().is_some_and(|refused| refused.next <= Instant::now());
             wanted.extend(post.key.clone().map(|key| Wanted {
                 mailbox: post.mailbox.clone(),
                 key,

@@ -11,7 +11,7 @@ mod handling;
 mod links;
 
 use super::events::{Event, Supervisor, What};
-use super::intake::{Found, now};
+use super::intake::Found;
 use super::link::{Account, Link, Stage};
 use crate::api::looking::Look;
 use crate::api::operation::failed;
@@ -19,7 +19,7 @@ use crate::api::reconnection::Reconnection;
 use crate::api::state::state;
 use crate::condition::{Condition, Identifier};
 use crate::host::{Call, Value};
-use crate::state::{CursorKey, Due, Owner, StateError};
+use crate::state::{CursorKey, Due, Owner, StateError, now};
 use crate::transport::{self, Interrupt, TransportError, WakeUp, Waker, Woken};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -72,8 +72,8 @@ pub(super) struct Post {
     later: Option<i64>,
     /// How often the connection was lost while a letter was handled.
     repeats: HashMap<u32, u32>,
-    /// Why the server refuses the mailbox, if it does.
-    refused: Option<String>,
+    /// The server refuses the mailbox.
+    refused: Option<Refused>,
 }
 
 impl Post {
@@ -115,6 +115,15 @@ impl Post {
             }
         }
     }
+}
+
+/// A mailbox that the server refuses.
+struct Refused {
+    why: String,
+    /// When it is asked for again.
+    next: Instant,
+    /// How long that was after it was refused.
+    pause: Duration,
 }
 
 /// Letters whose procedure is running.
@@ -239,23 +248,31 @@ impl Watcher {
     }
 
     fn tell(&self, call: &Call<'_>, post: usize, what: What<'_>) {
-        let Post { account, mailbox, cursor, .. } = &self.posts[post];
+        self.tell_all(call, &[post], what);
+    }
+
+    fn tell_link(&self, call: &Call<'_>, link: usize, what: What<'_>) {
+        self.tell_all(call, &self.links[link].posts, what);
+    }
+
+    /// Tells what has happened to these posts, which are of one account.
+    fn tell_all(&self, call: &Call<'_>, posts: &[usize], what: What<'_>) {
+        let Some((first, others)) = posts.split_first() else { return };
+        let Post { account, mailbox, cursor, .. } = &self.posts[*first];
+        let other = |post: &usize| {
+            let Post { mailbox, cursor, .. } = &self.posts[*post];
+            (mailbox.as_str(), cursor.as_str())
+        };
+        let others = others.iter().map(other).collect();
+        let event = Event { account, mailbox, cursor, others, what };
         match &self.supervisor {
-            Some(supervisor) => {
-                supervisor.happened(&Event { account, mailbox, cursor, what });
-            }
+            Some(supervisor) => supervisor.happened(&event),
             // Without a log only what somebody should look at is said.
-            None if what.is_problem() => {
-                let words = format!("watch: {account}, {mailbox}: {what}");
+            None if event.what.is_problem() => {
+                let words = format!("watch: {}: {}", event.place(", "), event.what);
                 call.context().warn(Condition::new(Identifier::Problem, words));
             }
             None => {}
-        }
-    }
-
-    fn tell_link(&self, call: &Call<'_>, link: usize, what: &What<'_>) {
-        for post in &self.links[link].posts {
-            self.tell(call, *post, what.clone());
         }
     }
 
