@@ -1,16 +1,17 @@
 #!/usr/bin/env python3
 """Watches mailboxes on Dovecot while everything goes wrong: scripts/dev/bench soak-watch.
 
-  scripts/dev/bench soak-watch [--minutes N] [--mailboxes N] [--rate N] [--kill] [--seed N] [--build PATH]
+  scripts/dev/bench soak-watch [--minutes N] [--accounts N] [--rate N] [--kill] [--seed N] [--build PATH]
 
-A relay stands in front of Dovecot. Every few seconds it cuts connections, stalls them, loses them without
+It watches the INBOX of each account, to which Postfix delivers letters (it needs root), and one more
+mailbox, which gets some by APPEND. A relay stands in front of Dovecot. Every few seconds it cuts connections, stalls them, loses them without
 telling one side, refuses new ones for a while, or spoils the password of logins; now and then Dovecot is
-restarted; once a mailbox gets another UIDVALIDITY. --kill
+restarted; once the other mailbox gets another UIDVALIDITY. --kill
 also kills the watch by SIGKILL every second or so, and starts it again. Each letter must be handled; those
 that were handled more than once are counted. The exit code is 1 if a letter is missing, or if memory
 has grown by more than a tenth after the first third.
 """
-import argparse, imaplib, os, pathlib, random, socket, subprocess, sys, tempfile, threading, time
+import argparse, imaplib, os, pathlib, random, smtplib, socket, subprocess, sys, tempfile, threading, time
 
 from common import PROJECT, release_build
 from watching import HOST, connect, letter, start_dovecot, status
@@ -89,10 +90,14 @@ class Relay:
         return kind
 
 
-def program(port, mailboxes):
-    lines = [f'(define-account w0 :host "{HOST}" :port {port} :user "w0" :password "pw" :auth :login :timeout 5)']
+OTHER = ("p0", "box")
+
+
+def program(port, accounts):
+    lines = [f'(define-account {name} :host "{HOST}" :port {port} :user "{name}" :password "pw" :auth :login :timeout 5)' for name in accounts]
     lines.append("(defun tell (mb letters) (format t \"~a~%\" (letter-subject (first (letters->list letters)))) (finish-output))")
-    watches = " ".join(f"(list 'w0 \"{mailbox}\" 'soak #'tell :from :all)" for mailbox in mailboxes)
+    mailboxes = [OTHER, *((name, "INBOX") for name in accounts)]
+    watches = " ".join(f"(list '{name} \"{mailbox}\" 'soak #'tell :from :all)" for name, mailbox in mailboxes)
     lines.append(f"(watch (list {watches}) :keep-alive 5 :retry-after '(1 2 5) :attempts 1000)")
     return "\n".join(lines)
 
@@ -152,29 +157,33 @@ def main():
     sys.stdout.reconfigure(line_buffering=True)
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=5)
-    parser.add_argument("--mailboxes", type=int, default=8)
+    parser.add_argument("--accounts", type=int, default=8)
     parser.add_argument("--rate", type=float, default=2)
     parser.add_argument("--kill", action="store_true")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--build", type=pathlib.Path)
     options = parser.parse_args()
     build, chance = release_build(options.build), random.Random(options.seed)
-    mailboxes = ["INBOX", *(f"box{number}" for number in range(1, options.mailboxes))]
+    accounts = [f"p{number}" for number in range(options.accounts)]
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
-        port = start_dovecot(folder)
+        port, postfix = start_dovecot(folder), folder / "postfix"
+        started = subprocess.run([PROJECT / "scripts/dev/postfix", "start", postfix, folder], capture_output=True, text=True, check=True)
         try:
-            run(options, build, chance, folder, port, mailboxes)
+            run(options, build, chance, folder, port, int(started.stdout), accounts)
         finally:
+            subprocess.run([PROJECT / "scripts/dev/postfix", "stop", postfix], stderr=subprocess.DEVNULL)
             subprocess.run([PROJECT / "scripts/dev/dovecot", "stop", folder], stderr=subprocess.DEVNULL)
 
 
-def run(options, build, chance, folder, port, mailboxes):
-    client, relay = connect("w0", port), Relay(port)
-    for mailbox in mailboxes[1:]:
-        client.create(mailbox)
+def run(options, build, chance, folder, port, smtp, accounts):
+    relay = Relay(port)
+    for name in accounts:
+        connect(name, port).select()  # makes the mailbox
+    client, postfix = connect(OTHER[0], port), smtplib.SMTP(HOST, smtp)
+    client.create(OTHER[1])
     script = folder / "watch.scm"
-    script.write_text(program(relay.port, mailboxes))
+    script.write_text(program(relay.port, accounts))
     watch = Watch(build, script, folder)
     begun = time.monotonic()
     end = begun + options.minutes * 60
@@ -184,7 +193,11 @@ def run(options, build, chance, folder, port, mailboxes):
     while (now := time.monotonic()) < end:
         if now >= next_letter:
             subject = f"s{len(sent)}"
-            client.append(chance.choice(mailboxes), None, None, letter(subject))
+            receiver = chance.choice([None, *accounts])
+            if receiver:
+                postfix.sendmail("soak@example.org", f"{receiver}@example.org", letter(subject))
+            else:
+                client.append(OTHER[1], None, None, letter(subject))
             sent.append(subject)
             next_letter += 1 / options.rate
         if now >= next_fault:
@@ -193,7 +206,7 @@ def run(options, build, chance, folder, port, mailboxes):
             next_fault = now + chance.uniform(2, 6)
         if now >= next_restart:
             restart_dovecot(folder, port)
-            client = connect("w0", port)
+            client = connect(OTHER[0], port)
             restarts += 1
             next_restart = now + chance.uniform(20, 90)
         if options.kill and now >= next_kill:
@@ -202,7 +215,7 @@ def run(options, build, chance, folder, port, mailboxes):
             kills += 1
             next_kill = now + chance.uniform(0.2, 2)
         if not renumbered and now >= begun + options.minutes * 30:
-            renumber(client, mailboxes[1])
+            renumber(client, OTHER[1])
             renumbered = True
         if now >= next_look and watch.process.poll() is None:
             memory.append(status(watch.process.pid)[0])
@@ -214,7 +227,7 @@ def run(options, build, chance, folder, port, mailboxes):
     watch.kill()
     missing = [subject for subject in sent if subject not in watch.times]
     repeated = sum(times - 1 for times in watch.times.values())
-    print(f"{options.minutes:g} minutes, {len(mailboxes)} mailboxes, {len(sent)} letters; faults {disturbed}; killed {kills} times; Dovecot restarted {restarts} times, {relay.denied} logins denied")
+    print(f"{options.minutes:g} minutes, {len(accounts) + 1} mailboxes, {len(sent)} letters; faults {disturbed}; killed {kills} times; Dovecot restarted {restarts} times, {relay.denied} logins denied")
     print(f"missing {len(missing)}, handled again {repeated}; resident KB every 10 s: {memory[:3]} … {memory[-3:]}")
     for line in (folder / "errors").read_text().splitlines()[-5:] if missing else []:
         print(line)
