@@ -17,9 +17,13 @@ use crate::state::{
     Verdict,
 };
 use std::sync::Arc;
+use std::time::Duration;
 
 /// How many runs `postoffice journal` shows.
 const SHOWN_RUNS: u32 = 20;
+
+/// A script that runs longer begins another run of the journal every day.
+const LONGEST_RUN: Duration = Duration::from_secs(24 * 3600);
 
 /// The journal of a command that runs a script. Dropping it writes no end.
 pub(super) struct Journaled(pub(super) Option<Arc<Journal>>);
@@ -37,7 +41,12 @@ impl Journaled {
             return Journaled(None);
         };
         let sync = if global.journal_sync_full() { Sync::Full } else { Sync::Normal };
-        let journal = Arc::new(Journal::new(&folder, run).with_sync(sync));
+        let is_long = matches!(run.kind.as_str(), "run" | "watch");
+        let mut journal = Journal::new(&folder, run).with_sync(sync);
+        if is_long {
+            journal = journal.with_longest_run(LONGEST_RUN);
+        }
+        let journal = Arc::new(journal);
         #[cfg(debug_assertions)]
         if let Ok(when) = std::env::var("POSTOFFICE_JOURNAL_CRASH") {
             journal.crash_at(&when);

@@ -19,6 +19,9 @@
 //! A change is one transaction: the mark of the change before waits for it, if both belong to a quick
 //! series. So a process that is killed may leave two steps in doubt, that one and the next.
 //!
+//! A run that goes on for months would never be forgotten, and nobody would take back all of it. So it can
+//! be split: see [`Journal::with_longest_run`].
+//!
 //! Not written are changes that leave nothing behind: a SELECT that clears `\Recent`, and POP3's
 //! marks, which only QUIT makes effective. The first change opens the database; a run that changes
 //! nothing leaves no trace there. If a change cannot be written, it is refused.
@@ -36,7 +39,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Changes that follow each other within this many milliseconds are a series.
 const SERIES: u128 = 100;
@@ -68,6 +71,7 @@ type Redact = Arc<dyn Fn(&str) -> String + Send + std::marker::Sync>;
 pub struct Journal {
     folder: PathBuf,
     sync: Sync,
+    longest: Option<Duration>,
     writing: Mutex<Writing>,
 }
 
@@ -87,6 +91,7 @@ struct Writing {
 struct Open {
     database: Database,
     run: i64,
+    since: Instant,
     /// Locked while the process lives.
     running: (PathBuf, File),
     /// The step of each deed whose end is not known.
@@ -124,13 +129,25 @@ impl Journal {
     /// Makes the journal of a run, in the database of this folder.
     pub fn new(folder: &Path, run: NewRun) -> Self {
         let writing = Writing { new: run, ..Writing::default() };
-        Journal { folder: folder.to_owned(), sync: Sync::Normal, writing: Mutex::new(writing) }
+        Journal {
+            folder: folder.to_owned(),
+            sync: Sync::Normal,
+            longest: None,
+            writing: Mutex::new(writing),
+        }
     }
 
     /// Chooses when a written change counts.
     #[must_use]
     pub fn with_sync(self, sync: Sync) -> Self {
         Journal { sync, ..self }
+    }
+
+    /// Ends a run after this time with the outcome `continued`, and begins another one with the next
+    /// change; never while a change is under way. By default a run is as long as its journal lives.
+    #[must_use]
+    pub fn with_longest_run(self, longest: Duration) -> Self {
+        Journal { longest: Some(longest), ..self }
     }
 
     /// Sets what replaces secrets in the arguments of the run.
@@ -178,19 +195,7 @@ impl Journal {
 
     /// Writes how the run ended. Call it after the connections are closed.
     pub fn finish(&self, outcome: &str) {
-        let mut writing = self.writing();
-        let Some(mut open) = writing.open.take() else { return };
-        let _ = open.write_marks(); // if it fails the steps stay in doubt
-        let Open { database, run, running, .. } = open;
-        let sql = "UPDATE runs SET ended = ?2, outcome = ?3, arguments = ?4 WHERE id = ?1";
-        let row = params![run, now(), outcome, writing.arguments()];
-        // Without it the run counts as interrupted, which the next command shows.
-        let _ = database.connection().execute(sql, row);
-        let sql =
-            "DELETE FROM runs WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM steps WHERE run = ?1)";
-        let _ = database.connection().execute(sql, params![run]); // then it is an empty row
-        drop(running.1);
-        let _ = std::fs::remove_file(running.0); // an unlocked file means the same
+        self.writing().finish(outcome);
     }
 
     fn writing(&self) -> MutexGuard<'_, Writing> {
@@ -240,6 +245,9 @@ impl Witness for Journal {
             return Ok(());
         }
         let mut writing = self.writing();
+        if self.longest.is_some_and(|longest| writing.may_split(longest)) {
+            writing.finish("continued");
+        }
         let written = writing.open(&self.folder, self.sync).and_then(|()| writing.begin(deed));
         written.map_err(|error| {
             let rule = format!("the journal ({error}; --no-journal does without it)");
@@ -293,6 +301,7 @@ impl Writing {
         self.open = Some(Open {
             database,
             run,
+            since: Instant::now(),
             running,
             steps: HashMap::new(),
             marks: Vec::new(),
@@ -301,6 +310,27 @@ impl Writing {
             accounts: HashMap::new(),
         });
         Ok(())
+    }
+
+    /// Whether the run is so old, and no change is under way.
+    fn may_split(&self, age: Duration) -> bool {
+        self.open.as_ref().is_some_and(|open| open.steps.is_empty() && open.since.elapsed() >= age)
+    }
+
+    /// Ends the run.
+    fn finish(&mut self, outcome: &str) {
+        let Some(mut open) = self.open.take() else { return };
+        let _ = open.write_marks(); // if it fails the steps stay in doubt
+        let Open { database, run, running, .. } = open;
+        let sql = "UPDATE runs SET ended = ?2, outcome = ?3, arguments = ?4 WHERE id = ?1";
+        let row = params![run, now(), outcome, self.arguments()];
+        // Without it the run counts as interrupted, which the next command shows.
+        let _ = database.connection().execute(sql, row);
+        let sql =
+            "DELETE FROM runs WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM steps WHERE run = ?1)";
+        let _ = database.connection().execute(sql, params![run]); // then it is an empty row
+        drop(running.1);
+        let _ = std::fs::remove_file(running.0); // an unlocked file means the same
     }
 
     /// The arguments, without the secrets that are known now.

@@ -14,6 +14,7 @@ use postoffice::state::{
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 fn open(folder: &Path) -> Database {
     Database::open(folder, Sync::Normal).unwrap()
@@ -66,6 +67,28 @@ fn every_change_is_written_before_it_is_sent_and_marked_when_it_is_done() {
         steps().len() - 2,
         "all but the SELECT and the second FETCH of a letter"
     );
+}
+
+#[test]
+fn a_long_run_is_split_where_no_change_is_under_way() {
+    let server = Server::sandbox(empty());
+    let folder = tempfile::tempdir().unwrap();
+    let run = NewRun { arguments: vec!["x".to_owned()], ..NewRun::of("watch") };
+    let journal = Arc::new(Journal::new(folder.path(), run).with_longest_run(Duration::ZERO));
+    let mut client = imap(&server, &watched(journal.clone()));
+    client.create("a").unwrap();
+    let deed = Deed::new(Change::delivery("box"));
+    journal.before(&deed).unwrap();
+    client.create("b").unwrap(); // while the delivery is under way
+    journal.after(&deed, Ending::Done, None);
+    client.create("c").unwrap();
+    client.close();
+    journal.finish("ended");
+    let database = open(folder.path());
+    let runs = database.runs(9).unwrap();
+    let shown: Vec<_> = runs.iter().map(|run| (run.steps, run.outcome.as_deref())).collect();
+    assert_eq!(shown, [(1, Some("continued")), (2, Some("continued")), (1, Some("ended"))]);
+    assert!(runs.iter().all(|run| run.arguments == ["x"] && !run.is_running));
 }
 
 #[test]
