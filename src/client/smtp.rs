@@ -2,11 +2,15 @@
 //!
 //! A letter is one transaction: MAIL, an RCPT for each recipient, DATA, the letter. With PIPELINING
 //! MAIL and all RCPTs are sent together (RFC 2920), and DATA with them if there is one recipient.
-//! The letter is sent only after 354. If a recipient is refused and the envelope does not allow
-//! partial delivery, it is sent to nobody.
+//! After DATA the letter is sent only after 354. If a recipient is refused and the envelope does not
+//! allow partial delivery, it is sent to nobody.
+//!
+//! With CHUNKING (RFC 3030), too, a letter of up to 64 KB goes out as one BDAT: with MAIL and RCPT, in one
+//! round trip, if the server cannot accept it for too few recipients, and otherwise once all of them are
+//! accepted. A server discards what follows a refused BDAT.
 //!
 //! A reply that arrives before the letter has ended cannot be its answer, and closes the
-//! connection. If the connection breaks after the final dot, nobody knows whether the letter was
+//! connection. If the connection breaks after the end of the letter was sent, nobody knows whether it was
 //! accepted. That is [`Error::DeliveryUnknown`], and nothing is sent again.
 
 use super::error::Error;
@@ -24,7 +28,8 @@ use std::time::Duration;
 /// The longest wait for the reply to QUIT.
 const LONGEST_FAREWELL: Duration = Duration::from_secs(2);
 
-/// The size of a write to the stream, in bytes.
+/// The size of a write to the stream, in bytes, and of the largest letter that is sent before the server
+/// has accepted its recipients.
 const CHUNK: usize = 64 << 10;
 
 /// The longest line of a letter, in bytes (RFC 5322 2.1.1). Servers break or refuse longer ones.
@@ -189,6 +194,10 @@ impl SmtpClient {
                 letter.len()
             )));
         }
+        let is_chunk = letter.len() <= CHUNK && self.has("CHUNKING") && self.has("PIPELINING");
+        if is_chunk {
+            return self.transmit_as_chunk(mail, recipients, envelope, letter);
+        }
         let refused = self.open_transaction(mail, recipients, envelope)?;
         self.transmit(letter)?;
         Ok(refused)
@@ -306,6 +315,55 @@ impl SmtpClient {
         if data.code == 354 { Ok(refused) } else { Err(refusal("DATA", data)) }
     }
 
+    /// Sends MAIL, RCPT and the letter by BDAT, and waits for all replies.
+    fn transmit_as_chunk(
+        &mut self,
+        mail: Command,
+        recipients: Vec<Command>,
+        envelope: &Envelope<'_>,
+        letter: &[u8],
+    ) -> Result<Vec<Refused>, Error> {
+        let is_ahead = recipients.len() == 1 || envelope.partial;
+        let mail = self.submit(mail)?;
+        let recipients: Vec<Handle> = recipients
+            .into_iter()
+            .map(|command| self.connection.submit(command))
+            .collect::<Result<_, _>>()?;
+        let ahead = match is_ahead {
+            true => Some(self.connection.submit(Command::letter(letter))?),
+            false => None,
+        };
+        let unless_sent = |error| if is_ahead { unknown(error) } else { error };
+        let mail = self.reply_to(mail).map_err(unless_sent)?;
+        let mut refused = Vec::new();
+        for (handle, address) in recipients.into_iter().zip(envelope.to) {
+            let answer = self.reply_to(handle).map_err(unless_sent)?;
+            if answer.code / 100 != 2 {
+                refused.push(Refused { address: address.clone(), words: answer.words });
+            }
+        }
+        let is_accepted = mail.code / 100 == 2
+            && refused.len() < envelope.to.len()
+            && (refused.is_empty() || envelope.partial);
+        let verdict = match ahead {
+            Some(letter) => Some(self.reply_to(letter).map_err(unknown)?),
+            None if is_accepted => {
+                let letter = self.submit(Command::letter(letter))?;
+                Some(self.reply_to(letter).map_err(unknown)?)
+            }
+            None => None,
+        };
+        match verdict {
+            Some(verdict) if is_accepted && verdict.code / 100 == 2 => return Ok(refused),
+            _ => drop(self.run(Command::rset())?), // the state after a refused BDAT is indeterminate
+        }
+        Err(match verdict {
+            _ if mail.code / 100 != 2 => refusal("MAIL", mail),
+            Some(verdict) if is_accepted => refusal("the letter", verdict),
+            _ => Error::Recipients { refused },
+        })
+    }
+
     /// Sends the letter after 354 and waits for the final reply.
     fn transmit(&mut self, letter: &[u8]) -> Result<(), Error> {
         self.connection.stream().begin_reply();
@@ -320,14 +378,7 @@ impl SmtpClient {
         match self.reply_to(handle) {
             Ok(answer) if answer.code / 100 == 2 => Ok(()),
             Ok(answer) => Err(refusal("the letter", answer)),
-            // After the final dot, nobody knows whether the server has accepted the letter.
-            Err(Error::Transport(TransportError::Interrupted)) => {
-                Err(Error::DeliveryUnknown { cause: "the wait was interrupted".into() })
-            }
-            Err(error @ (Error::Transport(_) | Error::Protocol(_))) => {
-                Err(Error::DeliveryUnknown { cause: error.to_string() })
-            }
-            Err(error) => Err(error),
+            Err(error) => Err(unknown(error)),
         }
     }
 
@@ -531,6 +582,20 @@ impl From<&Reply<'_>> for Answer {
             words: reply.words(),
             lines: reply.lines().map(|line| String::from_utf8_lossy(line).into_owned()).collect(),
         }
+    }
+}
+
+/// The error of a wait after the end of the letter was sent: nobody knows whether the server has accepted
+/// it.
+fn unknown(error: Error) -> Error {
+    match error {
+        Error::Transport(TransportError::Interrupted) => {
+            Error::DeliveryUnknown { cause: "the wait was interrupted".into() }
+        }
+        Error::Transport(_) | Error::Protocol(_) => {
+            Error::DeliveryUnknown { cause: error.to_string() }
+        }
+        error => error,
     }
 }
 

@@ -6,7 +6,7 @@ use crate::guard::MailboxPattern;
 use crate::policy::AllowedHost;
 use crate::proto::Limits;
 use crate::sandbox::faults::FaultRule;
-use crate::sandbox::{Account, Extension};
+use crate::sandbox::{Account, Extension, Switch};
 use crate::transport::Redirect;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
@@ -101,10 +101,10 @@ pub struct Global {
     /// replace@N=TEXT, double@N..M; may be given several times
     #[arg(long, global = true, value_name = "[PROTOCOL[#N]:]SIDE:FAULT")]
     pub fault: Vec<FaultRule>,
-    /// Switch IMAP extensions of the sandbox off, so that a script is tried without them:
-    /// MOVE,UIDPLUS; may be given several times
+    /// Switch extensions of the sandbox's IMAP, POP3 and SMTP off, so that a script is tried without
+    /// them: MOVE,UIDPLUS,TOP,CHUNKING; may be given several times
     #[arg(long, global = true, value_name = "NAME", value_delimiter = ',')]
-    pub without: Vec<Extension>,
+    pub without: Vec<Switch>,
     /// Switch on IMAP extensions of the sandbox that are off by default: IMAP4rev2, LITERAL-,
     /// LOGINDISABLED
     #[arg(long, global = true, value_name = "NAME", value_delimiter = ',')]

@@ -66,8 +66,10 @@ pub(super) fn guard(setup: &mut Setup, global: &Global) {
 pub(super) fn sandbox_for(global: &Global) -> Options {
     let (mail, faults) = (global.mail.clone(), global.fault.clone());
     let on = global.with.iter().fold(Extensions::default(), |on, more| on.with(*more));
-    let extensions = global.without.iter().fold(on, |on, extension| on.without(*extension));
-    Options { mail, faults, extensions, warn: complain_of_mail, ..Options::default() }
+    let warn = complain_of_mail;
+    let mut options = Options { mail, faults, extensions: on, warn, ..Options::default() };
+    global.without.iter().for_each(|switch| switch.off(&mut options));
+    options
 }
 
 fn complain_of_mail(warning: &str) {

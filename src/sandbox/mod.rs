@@ -38,6 +38,7 @@ mod received;
 mod sasl;
 mod smtp;
 pub(crate) mod store;
+mod switch;
 mod wire;
 
 use std::{
@@ -66,6 +67,7 @@ pub use store::origin::{
 };
 pub use store::quota::Quota;
 pub use store::{Store, seed};
+pub use switch::Switch;
 use wire::certificates::Authority;
 
 /// The names in the certificate of the standing listeners.

@@ -309,6 +309,7 @@ fn exit_codes_say_what_happened() {
         ),
         (&["--fault", "server:cut@1", "eval", "1"], "error: --fault needs a sandbox"),
         (&["--without", "MOVE", "eval", "1"], "error: --without needs a sandbox"),
+        (&["--without", "chunking", "eval", "1"], "error: --without needs a sandbox"),
         (&["--with", "IMAP4rev2", "eval", "1"], "error: --with needs a sandbox"),
         (
             &["--sandbox", "--without", "MOVE,XYZZY", "eval", "1"],

@@ -40,10 +40,14 @@ fn on_every_server(test: impl Fn(u16, &Server)) {
 }
 
 fn at_once_on_every_server(test: impl Fn(u16, &Server)) {
-    let mut options = empty();
-    options.refuse = vec!["refused@example.org".into()];
-    let server = Server::sandbox(options);
-    test(server.the_sandbox().smtp_address().port(), &server);
+    // Small letters go by BDAT, or by DATA.
+    for chunking in [true, false] {
+        let mut options = empty();
+        options.refuse = vec!["refused@example.org".into()];
+        options.smtp.chunking = chunking;
+        let server = Server::sandbox(options);
+        test(server.the_sandbox().smtp_address().port(), &server);
+    }
     if let Some((server, port)) = Server::postfix() {
         eprintln!("server: postfix");
         test(port, &server);
@@ -188,6 +192,152 @@ fn send(client: &mut SmtpClient) -> Result<(), Error> {
             b"Subject: x\n\nx\n",
         )
         .map(drop)
+}
+
+/// What a server answers to a letter of one chunk, and what becomes of it.
+struct Chunked {
+    to: &'static [&'static str],
+    partial: bool,
+    /// The commands that come together, and the answers to them.
+    turns: &'static [(&'static [&'static str], &'static str)],
+    result: &'static str,
+}
+
+#[test]
+fn a_small_letter_goes_in_one_trip_where_no_recipient_can_be_left_out() {
+    const LETTER: &str = "BDAT 12 LAST|Subject: x";
+    let table = [
+        Chunked {
+            to: &["a@x"],
+            partial: false,
+            turns: &[(
+                &["MAIL FROM:<joe@example.org>", "RCPT TO:<a@x>", LETTER],
+                "250 a\r\n250 b\r\n250 taken\r\n",
+            )],
+            result: "sent to all",
+        },
+        Chunked {
+            to: &["a@x"],
+            partial: false,
+            turns: &[
+                (
+                    &["MAIL FROM:<joe@example.org>", "RCPT TO:<a@x>", LETTER],
+                    "250 a\r\n550 no\r\n554 none\r\n",
+                ),
+                (&["RSET"], "250 reset\r\n"),
+            ],
+            result: "refused a@x 550 no",
+        },
+        Chunked {
+            to: &["a@x"],
+            partial: false,
+            turns: &[
+                (
+                    &["MAIL FROM:<joe@example.org>", "RCPT TO:<a@x>", LETTER],
+                    "550 you\r\n503 b\r\n503 c\r\n",
+                ),
+                (&["RSET"], "250 reset\r\n"),
+            ],
+            result: "MAIL: 550 you",
+        },
+        Chunked {
+            to: &["a@x"],
+            partial: false,
+            turns: &[
+                (
+                    &["MAIL FROM:<joe@example.org>", "RCPT TO:<a@x>", LETTER],
+                    "250 a\r\n250 b\r\n452 full\r\n",
+                ),
+                (&["RSET"], "250 reset\r\n"),
+            ],
+            result: "the letter: 452 full",
+        },
+        Chunked {
+            to: &["a@x", "b@x"],
+            partial: true,
+            turns: &[(
+                &["MAIL FROM:<joe@example.org>", "RCPT TO:<a@x>", "RCPT TO:<b@x>", LETTER],
+                "250 a\r\n250 b\r\n550 no\r\n250 taken\r\n",
+            )],
+            result: "sent but refused b@x 550 no",
+        },
+        Chunked {
+            to: &["a@x", "b@x"],
+            partial: false,
+            turns: &[
+                (
+                    &["MAIL FROM:<joe@example.org>", "RCPT TO:<a@x>", "RCPT TO:<b@x>"],
+                    "250 a\r\n250 b\r\n250 c\r\n",
+                ),
+                (&[LETTER], "250 taken\r\n"),
+            ],
+            result: "sent to all",
+        },
+        Chunked {
+            to: &["a@x", "b@x"],
+            partial: false,
+            turns: &[
+                (
+                    &["MAIL FROM:<joe@example.org>", "RCPT TO:<a@x>", "RCPT TO:<b@x>"],
+                    "250 a\r\n250 b\r\n550 no\r\n",
+                ),
+                (&["RSET"], "250 reset\r\n"),
+            ],
+            result: "refused b@x 550 no",
+        },
+        // Nobody knows what became of a letter whose verdict did not come.
+        Chunked {
+            to: &["a@x"],
+            partial: false,
+            turns: &[(&["MAIL FROM:<joe@example.org>", "RCPT TO:<a@x>", LETTER], "250 a\r\n")],
+            result: "unknown",
+        },
+        Chunked {
+            to: &["a@x", "b@x"],
+            partial: false,
+            turns: &[(
+                &["MAIL FROM:<joe@example.org>", "RCPT TO:<a@x>", "RCPT TO:<b@x>"],
+                "250 a\r\n250 b\r\n",
+            )],
+            result: "lost",
+        },
+    ];
+    for Chunked { to, partial, turns, result } in table {
+        let script = Script::run(move |peer| {
+            peer.say("220 hello\r\n");
+            peer.answer("250-hello\r\n250-PIPELINING\r\n250 CHUNKING\r\n");
+            for (commands, answers) in turns {
+                for command in *commands {
+                    for line in command.split('|') {
+                        assert_eq!(peer.hear(), line, "{to:?} {result}");
+                    }
+                }
+                peer.say(answers);
+            }
+            if result == "unknown" || result == "lost" {
+                peer.hang_up();
+            }
+            peer.hear_rest();
+        });
+        let to: Vec<String> = to.iter().map(ToString::to_string).collect();
+        let mut client = connect(script.address.port());
+        let shown = |refused: &[postoffice::client::smtp::Refused]| {
+            refused.iter().map(|one| format!("refused {} {}", one.address, one.words)).collect()
+        };
+        let seen: String = match client.send(&envelope(&to, partial), b"Subject: x\n") {
+            Ok(refused) if refused.is_empty() => "sent to all".to_owned(),
+            Ok(refused) => format!("sent but {}", shown(&refused) as String),
+            Err(Error::Recipients { refused }) => shown(&refused),
+            Err(Error::Refused { command, completion }) => {
+                format!("{command}: {}", completion.text)
+            }
+            Err(Error::DeliveryUnknown { .. }) => "unknown".to_owned(),
+            Err(_) => "lost".to_owned(),
+        };
+        assert_eq!(seen, result, "{to:?}");
+        drop(client);
+        script.heard();
+    }
 }
 
 #[test]

@@ -1,13 +1,15 @@
-//! Encodes a letter for DATA (RFC 5321 4.5.2).
+//! Encodes a letter for DATA (RFC 5321 4.5.2) and for BDAT (RFC 3030).
 //!
 //! Line ends are normalised first: CR LF, a lone CR and a lone LF all become CR LF, so no bare CR
 //! or LF is sent. Then a dot at the start of a line is doubled, so nothing inside a letter can end
-//! it early. Both steps keep their state from one chunk to the next, so a letter may be cut
+//! it early; BDAT says how long a letter is, so it needs no dots. Both steps keep their state from one chunk to the next, so a letter may be cut
 //! anywhere.
 
 /// The encoder, with the state between chunks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Body {
+    /// Whether dots are doubled, and one ends the letter.
+    has_dots: bool,
     at_line_start: bool,
     /// The last chunk ended in a CR, already written as a line end. An LF right after it belongs to
     /// it.
@@ -16,7 +18,7 @@ pub struct Body {
 
 impl Default for Body {
     fn default() -> Self {
-        Body { at_line_start: true, after_cr: false }
+        Body { has_dots: true, at_line_start: true, after_cr: false }
     }
 }
 
@@ -29,7 +31,7 @@ impl Body {
             self.after_cr = self.after_cr && chunk.is_empty();
         }
         while let Some(&first) = rest.first() {
-            if self.at_line_start && first == b'.' {
+            if self.has_dots && self.at_line_start && first == b'.' {
                 out.push(b'.');
             }
             let Some(end) = memchr::memchr2(b'\r', b'\n', rest) else {
@@ -52,9 +54,20 @@ impl Body {
         if !self.at_line_start {
             out.extend_from_slice(b"\r\n");
         }
-        out.extend_from_slice(b".\r\n");
-        *self = Body::default();
+        if self.has_dots {
+            out.extend_from_slice(b".\r\n");
+        }
+        *self = Body { has_dots: self.has_dots, ..Body::default() };
     }
+}
+
+/// Encodes a whole letter for BDAT.
+pub fn in_one_chunk(letter: &[u8]) -> Vec<u8> {
+    let mut body = Body { has_dots: false, ..Body::default() };
+    let mut chunk = Vec::with_capacity(letter.len() + letter.len() / 32);
+    body.push(letter, &mut chunk);
+    body.finish(&mut chunk);
+    chunk
 }
 
 #[cfg(test)]
@@ -93,6 +106,14 @@ mod tests {
                     "{letter:?} by {size}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn a_chunk_has_right_line_ends_and_its_own_dots() {
+        let table = [("", ""), ("a", "a\r\n"), (".\n.\r\r\nx\r\n", ".\r\n.\r\n\r\nx\r\n")];
+        for (letter, expected) in table {
+            assert_eq!(in_one_chunk(letter.as_bytes()), expected.as_bytes(), "{letter:?}");
         }
     }
 

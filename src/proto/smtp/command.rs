@@ -5,6 +5,7 @@
 //! names with spaces, `<`, `>` or control characters are refused before anything is sent. Commands
 //! that must end a pipelined batch (RFC 2920 3.1) are barriers.
 
+use super::body::in_one_chunk;
 use super::notices::Notices;
 use crate::proto::deed::{Act, Change, Letters};
 use crate::proto::error::EncodeError;
@@ -17,6 +18,8 @@ pub struct Command {
     pub(super) name: &'static str,
     /// The text in parts, and whether a trace must hide each.
     pub(super) parts: Vec<(String, bool)>,
+    /// What follows the line.
+    pub(super) content: Vec<u8>,
     /// Whether nothing more may be sent before its reply.
     pub(super) barrier: bool,
     /// The sending of a letter, which MAIL begins.
@@ -44,7 +47,8 @@ type Built = Result<Command, EncodeError>;
 
 impl Command {
     fn new(name: &'static str, rest: &str, barrier: bool) -> Command {
-        Command { name, parts: vec![(format!("{name}{rest}"), false)], barrier, change: None }
+        let parts = vec![(format!("{name}{rest}"), false)];
+        Command { name, parts, content: Vec::new(), barrier, change: None }
     }
 
     /// The command's name, for messages.
@@ -145,6 +149,14 @@ impl Command {
     /// DATA; after the reply 354 the letter follows.
     pub fn data() -> Command {
         Command::new("DATA", "", true)
+    }
+
+    /// BDAT with the whole letter as its only chunk (RFC 3030 2), which the server must offer as
+    /// CHUNKING. Line ends become CR LF.
+    pub fn letter(letter: &[u8]) -> Command {
+        let content = in_one_chunk(letter);
+        let rest = format!(" {} LAST", content.len());
+        Command { content, ..Command::new("BDAT", &rest, false) }
     }
 
     /// RSET, which aborts the transaction.

@@ -8,7 +8,8 @@
 //! command at a time if the server does not offer PIPELINING. After the reply 354 to DATA nothing
 //! but the letter is sent. The caller passes it to [`Session::letter`] and ends it with
 //! [`Session::end_letter`]; the server's verdict arrives as the reply to the handle that
-//! `end_letter` returned.
+//! `end_letter` returned. With CHUNKING (RFC 3030) a command can hold the whole letter instead, BDAT;
+//! its reply is the verdict.
 //!
 //! For deeds, a transaction runs from MAIL to the reply to the letter, or to a refused MAIL or
 //! DATA, or RSET. The next MAIL may be sent while a letter awaits its reply (RFC 2920 3.1), so
@@ -234,7 +235,9 @@ impl Session {
         let is_positive = code / 100 == 2;
         let before = self.transaction_before(handle);
         let over = match name {
-            "the letter" => self.transactions.iter().position(|one| one.end == Some(handle)),
+            "the letter" | "BDAT" => {
+                self.transactions.iter().position(|one| one.end == Some(handle))
+            }
             "MAIL" if is_positive => before,
             "MAIL" => self.transactions.iter().position(|one| one.mail == handle),
             "DATA" if code == 354 => {
@@ -340,6 +343,12 @@ impl Session {
                 }
             }
             self.out.push(b"\r\n", false);
+            self.out.push(&command.content, false);
+            if command.name == "BDAT"
+                && let Some(position) = self.transaction_before(handle)
+            {
+                self.transactions[position].end = Some(handle);
+            }
             self.sent.push_back(Awaited { handle, name: command.name, barrier: command.barrier });
         }
     }

@@ -21,21 +21,14 @@
 use std::io;
 
 use crate::sandbox::smtp::delivery::{Trace, Undelivered};
-use crate::sandbox::smtp::reply::Outcome;
+use crate::sandbox::smtp::reply::{Outcome, Refusal};
 use crate::sandbox::smtp::{Reply, SmtpSession, refuse, reply};
 
 impl SmtpSession {
     pub(super) fn data(&mut self) -> Outcome {
-        let Some(transaction) = &self.transaction else {
-            return refuse(503, "5.5.1", "MAIL comes first.");
-        };
-        if transaction.recipients.is_empty() {
-            let refused = transaction.refused;
-            return if refused {
-                refuse(554, "5.5.1", "There are no valid recipients.")
-            } else {
-                refuse(503, "5.5.1", "RCPT comes first.")
-            };
+        self.has_recipients()?;
+        if self.transaction.as_ref().is_some_and(|transaction| transaction.chunks.is_some()) {
+            return refuse(503, "5.5.1", "The letter has begun by BDAT.");
         }
         self.conversation.say("354 Send the letter; a dot alone on a line ends it.");
         self.conversation.flush()?;
@@ -47,15 +40,27 @@ impl SmtpSession {
             let used = letter.take(self.conversation.lines.pending());
             self.conversation.lines.consume(used);
         }
-        self.deliver(letter)
+        self.deliver(letter.finish())
     }
 
-    /// Delivers the letter. The transaction ends whether or not this succeeds (RFC 5321 4.1.1.4).
-    fn deliver(&mut self, letter: Unstuffing) -> Outcome {
+    /// Refuses a letter without recipients.
+    pub(super) fn has_recipients(&self) -> Result<(), Refusal> {
+        match &self.transaction {
+            None => refuse(503, "5.5.1", "MAIL comes first."),
+            Some(transaction) if !transaction.recipients.is_empty() => Ok(()),
+            Some(transaction) if transaction.refused => {
+                refuse(554, "5.5.1", "There are no valid recipients.")
+            }
+            Some(_) => refuse(503, "5.5.1", "RCPT comes first."),
+        }
+    }
+
+    /// Delivers the letter; `None` is one that was too big. The transaction ends whether or not this succeeds (RFC 5321 4.1.1.4).
+    pub(super) fn deliver(&mut self, letter: Option<Vec<u8>>) -> Outcome {
         let Some(transaction) = self.transaction.take() else {
             return refuse(503, "5.5.1", "MAIL comes first.");
         };
-        let Some(bytes) = letter.finish() else {
+        let Some(bytes) = letter else {
             return refuse(552, "5.3.4", "The letter is too big.");
         };
         if memchr::memchr(0, &bytes).is_some() {

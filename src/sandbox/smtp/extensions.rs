@@ -26,6 +26,8 @@ pub struct SmtpExtensions {
     pub dsn: bool,
     /// `PIPELINING` (RFC 2920). If this is off, a client that sends commands ahead is disconnected.
     pub pipelining: bool,
+    /// `CHUNKING` (RFC 3030): letters by BDAT.
+    pub chunking: bool,
     /// `ENHANCEDSTATUSCODES` (RFC 2034, 3463).
     pub enhanced_status_codes: bool,
     /// Whether MAIL requires AUTH. Off by default, as on a server's port 25.
@@ -50,6 +52,7 @@ impl Default for SmtpExtensions {
             smtp_utf8: true,
             dsn: true,
             pipelining: true,
+            chunking: true,
             enhanced_status_codes: true,
             require_auth: false,
             auth_before_tls_refused: false,
@@ -70,6 +73,7 @@ impl SmtpExtensions {
             smtp_utf8: false,
             dsn: false,
             pipelining: false,
+            chunking: false,
             enhanced_status_codes: false,
             require_auth: false,
             auth_before_tls_refused: false,
@@ -98,6 +102,7 @@ impl SmtpExtensions {
             ("8BITMIME".to_owned(), self.eight_bit_mime),
             ("SMTPUTF8".to_owned(), self.smtp_utf8),
             ("DSN".to_owned(), self.dsn),
+            ("CHUNKING".to_owned(), self.chunking),
             ("STARTTLS".to_owned(), self.starttls && !encrypted),
             (format!("AUTH{mechanisms}"), auth),
             ("ENHANCEDSTATUSCODES".to_owned(), self.enhanced_status_codes),

@@ -1,4 +1,4 @@
-//! SMTP submission (RFC 5321, 3207, 4954, 1870, 6152, 2920, 6531, 3461): one session per connection.
+//! SMTP submission (RFC 5321, 3207, 4954, 1870, 6152, 2920, 6531, 3461, 3030): one session per connection.
 //!
 //! The session's state has three independent parts: the name the client gave (EHLO, HELO), the user
 //! who has logged in (AUTH), and the current transaction.
@@ -10,12 +10,14 @@
 //! | AUTH | EHLO, no user, no transaction | sets the user |
 //! | MAIL | EHLO or HELO, a user if required, no transaction | starts a transaction |
 //! | RCPT | a transaction | adds a recipient |
-//! | DATA | a recipient | delivers the letter, ends the transaction |
+//! | DATA | a recipient, no BDAT before | delivers the letter, ends the transaction |
+//! | BDAT | a recipient | adds a chunk; the last one delivers the letter, ends the transaction |
 //! | RSET | nothing | ends the transaction |
 //!
 //! Files: `login` has STARTTLS and AUTH, `transaction` MAIL and RCPT with `path` and `parameters`,
-//! `data` and `delivery` what happens to a letter, `reply` the answers.
+//! `data`, `chunks` and `delivery` what happens to a letter, `reply` the answers.
 
+mod chunks;
 mod data;
 mod delivery;
 mod extensions;
@@ -46,13 +48,13 @@ const AUTH_LINE_LIMIT: usize = 12_288;
 
 /// The commands that are recorded for tests, whether or not they are switched on. Other lines are
 /// not recorded, since they could contain passwords.
-const VERBS: [&str; 12] = [
-    "EHLO", "HELO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA", "RSET", "NOOP", "VRFY", "HELP",
-    "QUIT",
+const VERBS: [&str; 13] = [
+    "EHLO", "HELO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA", "BDAT", "RSET", "NOOP", "VRFY",
+    "HELP", "QUIT",
 ];
 
 /// Commands of RFC 5321 and related RFCs that the sandbox does not implement.
-const UNIMPLEMENTED: [&str; 7] = ["EXPN", "TURN", "ETRN", "BDAT", "SEND", "SOML", "SAML"];
+const UNIMPLEMENTED: [&str; 6] = ["EXPN", "TURN", "ETRN", "SEND", "SOML", "SAML"];
 
 /// The client's name from EHLO or HELO.
 struct Client {
@@ -149,6 +151,7 @@ impl SmtpSession {
             "AUTH" => self.auth(arguments),
             "MAIL" => self.mail(arguments),
             "RCPT" => self.rcpt(arguments),
+            "BDAT" if self.shared.smtp.chunking => self.bdat(arguments),
             "DATA" => without(arguments).and_then(|()| self.data()),
             "RSET" => without(arguments).and_then(|()| self.rset()),
             "NOOP" => reply(250, "2.0.0", "Done."),

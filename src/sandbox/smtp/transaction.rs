@@ -1,5 +1,6 @@
-//! MAIL and RCPT (RFC 5321 4.1.1.2 and 4.1.1.3): they build the transaction that DATA delivers.
+//! MAIL and RCPT (RFC 5321 4.1.1.2 and 4.1.1.3): they build the transaction that DATA or BDAT delivers.
 
+use crate::sandbox::smtp::chunks::Chunks;
 use crate::sandbox::smtp::parameters::Parameters;
 use crate::sandbox::smtp::path::{Path, split_brackets};
 use crate::sandbox::smtp::reply::{Outcome, Refusal};
@@ -17,6 +18,8 @@ pub(crate) struct Transaction {
     /// Whether a recipient was refused. DATA without recipients is then answered with 554,
     /// otherwise with 503.
     pub(crate) refused: bool,
+    /// The chunks of BDAT so far.
+    pub(crate) chunks: Option<Chunks>,
 }
 
 /// A recipient that RCPT accepted.
@@ -47,7 +50,8 @@ impl SmtpSession {
         }
         let utf8 = Parameters::of_mail(parameters, &self.shared.smtp)?.utf8;
         check_ascii(&from, utf8)?;
-        self.transaction = Some(Transaction { from, recipients: Vec::new(), utf8, refused: false });
+        self.transaction =
+            Some(Transaction { from, recipients: Vec::new(), utf8, refused: false, chunks: None });
         reply(250, "2.1.0", "The sender is noted.")
     }
 

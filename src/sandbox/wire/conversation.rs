@@ -63,7 +63,9 @@ impl Conversation {
             Line::TooLong => return Ok(Input::Malformed("The command line is too long.")),
             Line::End => return Ok(Input::End),
         };
-        if !self.pipelining && !self.lines.pending().is_empty() {
+        // What follows BDAT belongs to it.
+        let has_content = line.get(..5).is_some_and(|verb| verb.eq_ignore_ascii_case(b"BDAT "));
+        if !self.pipelining && !has_content && !self.lines.pending().is_empty() {
             return Ok(Input::SentAhead);
         }
         let Some(line) = line.strip_suffix(b"\r\n") else {

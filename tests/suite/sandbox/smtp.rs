@@ -16,6 +16,7 @@ fn the_server_greets_and_names_its_extensions() {
             "250-8BITMIME",
             "250-SMTPUTF8",
             "250-DSN",
+            "250-CHUNKING",
             "250-STARTTLS",
             "250-AUTH PLAIN LOGIN",
             "250 ENHANCEDSTATUSCODES",
@@ -123,6 +124,47 @@ fn addresses_and_parameters_are_checked() {
 }
 
 #[test]
+fn a_letter_in_chunks_is_taken_as_it_is() {
+    for pipelining in [true, false] {
+        let sandbox = with_smtp(|e| e.pipelining = pipelining);
+        let mut client = Client::smtp(&sandbox);
+        client.ask("EHLO x");
+        while client.line().as_bytes()[3] == b'-' {}
+        // What follows a refused BDAT is read, and is no command.
+        client.send("BDAT 6 LAST\r\nQUIT\r\n");
+        assert_eq!(client.line(), "503 5.5.1 MAIL comes first.");
+        client.ask("MAIL FROM:<a@b>");
+        client.send("bdat 6\r\nQUIT\r\n");
+        assert_eq!(client.line(), "503 5.5.1 RCPT comes first.");
+        client.ask("RCPT TO:<myacct@localhost>");
+        client.send("BDAT 14\r\nSubject: x\r\n\r\n");
+        assert_eq!(client.line(), "250 2.0.0 14 octets are taken.");
+        assert_eq!(client.ask("DATA"), "503 5.5.1 The letter has begun by BDAT.");
+        client.send("BDAT 0\r\n");
+        assert_eq!(client.line(), "250 2.0.0 0 octets are taken.");
+        client.send("BDAT 8 last\r\n.\r\n.\nx\r\n");
+        assert!(client.line().starts_with("250 2.0.0 The letter is taken as "));
+        assert!(inbox_of(&sandbox, "myacct")[7].ends_with("Subject: x\r\n\r\n.\r\n.\nx\r\n"));
+        client.send("BDAT 1 LAST\r\nx");
+        assert_eq!(client.line(), "503 5.5.1 MAIL comes first.");
+        assert_eq!(client.ask("NOOP"), "250 2.0.0 Done.");
+        assert_eq!(
+            client.ask("BDAT x"),
+            "501 5.5.4 BDAT needs a number of octets, and perhaps LAST."
+        );
+        assert!(client.is_closed());
+    }
+    let sandbox = with_smtp(|e| e.size = Some(10));
+    let mut client = Client::smtp(&sandbox);
+    client.ask("HELO x");
+    client.ask("MAIL FROM:<a@b>");
+    client.ask("RCPT TO:<myacct@localhost>");
+    client.send("BDAT 11 LAST\r\nSubject: xx");
+    assert_eq!(client.line(), "552 5.3.4 The letter is too big.");
+    assert_eq!(client.ask("RCPT TO:<a@b>"), "503 5.5.1 MAIL comes first.");
+}
+
+#[test]
 fn what_cannot_be_understood_is_refused() {
     let sandbox = manual();
     for (input, expected) in [
@@ -130,7 +172,6 @@ fn what_cannot_be_understood_is_refused() {
         (" NOOP", "500 5.5.1 This command is unknown."),
         ("XYZZY", "500 5.5.1 This command is unknown."),
         ("EXPN list", "502 5.5.1 This command is not implemented."),
-        ("BDAT 5 LAST", "502 5.5.1 This command is not implemented."),
         ("EHLO", "501 5.5.4 A host name or an address in brackets is expected."),
         ("EHLO ", "501 5.5.4 A host name or an address in brackets is expected."),
         ("EHLO a b", "501 5.5.4 A host name or an address in brackets is expected."),
@@ -196,7 +237,7 @@ fn commands_sent_at_once_are_answered_in_order() {
 #[test]
 fn what_is_off_is_neither_advertised_nor_accepted() {
     type Switch = fn(&mut postoffice::sandbox::SmtpExtensions);
-    let cases: [(&str, Switch, &str, &str); 8] = [
+    let cases: [(&str, Switch, &str, &str); 9] = [
         (
             "SIZE",
             |e| e.size = None,
@@ -221,6 +262,7 @@ fn what_is_off_is_neither_advertised_nor_accepted() {
             "MAIL FROM:<> RET=HDRS",
             "555 5.5.4 Parameter RET is not supported.",
         ),
+        ("CHUNKING", |e| e.chunking = false, "BDAT 5 LAST", "500 5.5.1 This command is unknown."),
         ("STARTTLS", |e| e.starttls = false, "STARTTLS", "502 5.5.1 STARTTLS is not supported."),
         (
             "AUTH",
