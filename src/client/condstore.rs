@@ -145,7 +145,10 @@ impl ImapClient {
         flags: &[Flag],
         since: u64,
     ) -> Result<(SequenceSet, Option<u64>), Error> {
-        let reader = Stored { told: Collected::of(messages), left_alone: SequenceSet::new() };
+        let reader = Stored {
+            told: Collected::of(messages, false), // no labels are asked for
+            left_alone: SequenceSet::new(),
+        };
         let pending =
             self.begin_store_unchanged(messages, mode, flags, true, Some(since), reader)?;
         self.wait(pending)

@@ -9,8 +9,9 @@ use super::messages::{Fetch, FetchReader};
 use super::pending::Pending;
 use super::spool::read;
 use crate::proto::imap::fetched::{FetchedItems, message_number};
+use crate::proto::imap::listed::decode_name;
 use crate::proto::imap::{
-    Data, DateTime, Envelope, FetchItems, Messages, Structure, Token, Tokens, utf7,
+    Data, DateTime, Envelope, FetchItems, Messages, Structure, Token, Tokens,
 };
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -50,7 +51,7 @@ impl Fetched {
     }
 
     /// Merges one response into this message.
-    fn read(&mut self, data: &mut Data<'_>) -> Result<(), Error> {
+    fn read(&mut self, data: &mut Data<'_>, utf8_names: bool) -> Result<(), Error> {
         let mut items = FetchedItems::of(&mut data.tokens)?;
         while let Some((name, value)) = items.next()? {
             let is = |item: &str| name.eq_ignore_ascii_case(item.as_bytes());
@@ -60,7 +61,8 @@ impl Fetched {
                 let text = |flag: &[u8]| String::from_utf8_lossy(flag).into_owned();
                 self.flags = Some(items.flags()?.into_iter().map(text).collect());
             } else if is("X-GM-LABELS") {
-                self.labels = items.inside().map(labels).transpose()?;
+                self.labels =
+                    items.inside().map(|tokens| labels(tokens, utf8_names)).transpose()?;
             } else if is("MODSEQ") {
                 self.modseq = items.inside().map(modseq).transpose()?.flatten();
             } else if is("RFC822.SIZE") {
@@ -96,17 +98,14 @@ fn modseq(tokens: &mut Tokens<'_>) -> Result<Option<u64>, Error> {
     }
 }
 
-/// Reads labels up to the end of their list.
-fn labels(tokens: &mut Tokens<'_>) -> Result<Vec<String>, Error> {
+/// Reads labels up to the end of their list. They are encoded as names of mailboxes are.
+fn labels(tokens: &mut Tokens<'_>, utf8_names: bool) -> Result<Vec<String>, Error> {
     let mut labels = Vec::new();
     loop {
         match tokens.expect_token()? {
             Token::Close => return Ok(labels),
             token => match token.bytes() {
-                Some(label) => labels.push(
-                    utf7::decode(&label)
-                        .unwrap_or_else(|| String::from_utf8_lossy(&label).into_owned()),
-                ),
+                Some(label) => labels.push(decode_name(&label, utf8_names)),
                 None => tokens.skip_value(token)?,
             },
         }
@@ -126,12 +125,14 @@ fn text(value: Token<'_>) -> Result<Option<Vec<u8>>, Error> {
 pub struct Collected {
     messages: BTreeMap<u32, Fetched>,
     by_uid: bool,
+    utf8_names: bool,
 }
 
 impl Collected {
-    /// Collects the responses about these messages.
-    pub(super) fn of(messages: &Messages) -> Self {
-        Collected { messages: BTreeMap::new(), by_uid: messages.are_uids() }
+    /// Collects the responses about these messages. `utf8_names`: whether the server sends names in
+    /// UTF-8.
+    pub(super) fn of(messages: &Messages, utf8_names: bool) -> Self {
+        Collected { messages: BTreeMap::new(), by_uid: messages.are_uids(), utf8_names }
     }
 }
 
@@ -142,7 +143,7 @@ impl FetchReader for Collected {
         let Some(number) = data.number else { return Ok(()) };
         let found = self.messages.entry(number);
         let fetched = found.or_insert_with(|| Fetched { number, ..Fetched::default() });
-        fetched.read(&mut data)
+        fetched.read(&mut data, self.utf8_names)
     }
 
     fn finish(self) -> Result<Vec<Fetched>, Error> {
@@ -193,6 +194,7 @@ impl ImapClient {
         messages: &Messages,
         items: &FetchItems,
     ) -> Result<Pending<Fetch<Collected>>, Error> {
-        self.begin_fetch(messages, items, Collected::of(messages))
+        let reader = Collected::of(messages, self.utf8_names()?);
+        self.begin_fetch(messages, items, reader)
     }
 }

@@ -777,6 +777,30 @@ fn labels_are_gmails_own_there_and_keywords_elsewhere() {
 }
 
 #[test]
+fn gmails_labels_travel_as_names_of_mailboxes_do() {
+    let with_utf8 = Extensions::default().with(Extension::Gmail);
+    let without = with_utf8.without(Extension::Utf8Accept);
+    for (extensions, sent) in [(with_utf8, "grün & rot"), (without, "gr&APw-n &- rot")] {
+        let server = Server::sandbox(Options { extensions, ..empty() });
+        check_on(
+            &server,
+            &[
+                (r#"(label-letters all "grün & rot")"#, ""),
+                (
+                    r#"(fetch-field 1 "x-gm-labels" (fetch-parts mb 1 "x-gm-labels"))"#,
+                    r#"("grün & rot")"#,
+                ),
+                ("(letter-labels (first (letters->list all)))", r#"("grün & rot")"#),
+                (r#"(unlabel-letters all "grün & rot")"#, ""),
+                ("(letter-labels (first (letters->list all)))", "nil"),
+            ],
+        );
+        let stores = |line: &String| line.starts_with("StoreLabels") && line.contains(sent);
+        assert!(server.received().iter().any(stores), "{sent}: {:?}", server.received());
+    }
+}
+
+#[test]
 fn labels_that_are_none_are_refused() {
     let wrong = ["5", ":work", "\"\"", "\"\\\\Seen\"", "'(\"x\" 5)", "\"a\nb\""];
     for label in wrong {

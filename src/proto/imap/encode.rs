@@ -40,6 +40,8 @@ pub(super) enum Form {
     Mailbox,
     /// A pattern of LIST: a mailbox name in which `*` and `%` are wildcards.
     Pattern,
+    /// A label, in UTF-8 until the session encodes it as names of mailboxes.
+    Label,
     /// A short string that is not ASCII: quoted where text travels as UTF-8, else as a literal.
     Utf8,
     /// Unchanged after ENABLE UTF8=ACCEPT (RFC 6855), else left out.
@@ -294,6 +296,17 @@ impl Encoder {
         check_name("mailbox pattern", pattern)?;
         self.space();
         self.parts.push(Part::new(pattern.as_bytes().to_vec(), Form::Pattern, false));
+        Ok(self)
+    }
+
+    /// Adds one of Gmail's labels, which are encoded as mailbox names are.
+    ///
+    /// # Errors
+    /// [`EncodeError`] for NUL, CR and LF; `what` names the argument.
+    pub fn label(&mut self, what: &'static str, label: &str) -> Result<&mut Self, EncodeError> {
+        check_name(what, label)?;
+        self.space();
+        self.parts.push(Part::new(label.as_bytes().to_vec(), Form::Label, false));
         Ok(self)
     }
 

@@ -5,10 +5,9 @@
 //! them by name. Servers limit the length of a command, so [`SearchKey::split`] turns a search with
 //! a long message set into several shorter ones.
 
-use super::encode::{Encoder, Form, Part, check_name};
+use super::encode::{Encoder, Form, Part};
 use super::flag::Flag;
 use super::sequence::SequenceSet;
-use super::utf7;
 use crate::proto::error::EncodeError;
 
 /// A search key. Strings are sent as they are; if one is not ASCII, the command gets the argument
@@ -317,10 +316,7 @@ impl SearchKey {
             SearchKey::Or(keys) => return encode_or(keys, to),
             SearchKey::Not(key) => return key.encode(to.word("NOT")),
             SearchKey::Gmail(text) => to.word("X-GM-RAW").string("search string", text)?,
-            SearchKey::GmailLabel(label) => {
-                check_name("search string", label)?;
-                to.word("X-GM-LABELS").string("search string", &utf7::encode(label))?
-            }
+            SearchKey::GmailLabel(label) => to.word("X-GM-LABELS").label("search string", label)?,
             SearchKey::Raw(text) => to.raw_text("search text", text)?,
             named => {
                 let to = to.word(named.name());

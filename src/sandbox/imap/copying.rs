@@ -55,13 +55,17 @@ impl Session {
     ) -> Outcome {
         self.needs(Extension::Gmail)?;
         self.selected_writable()?;
-        let labels = Flags::from_labels(labels);
+        let labels: Vec<String> = labels.iter().map(|label| self.stored(label)).collect();
+        let labels = Flags::from_labels(&labels);
         let change = |known: &mut Flags| match kind {
             StoreType::Replace => known.replace_labels(&labels),
             StoreType::Add => known.add(&labels),
             StoreType::Remove => known.remove(&labels),
         };
-        let told = |flags: &Flags, _| format!("X-GM-LABELS {}", flags.label_list());
+        let utf8 = self.utf8;
+        let told = |flags: &Flags, _: bool| {
+            format!("X-GM-LABELS {}", flags.label_list(|label| utf8.shown(label)))
+        };
         self.change_all(set, uid, None, response, &change, &told)
     }
 

@@ -155,7 +155,7 @@ impl Session {
                 internal_date: message.internal_date.clone(),
                 became_seen,
                 saved: mailbox.details.saved.get(&uid).cloned(),
-                labels: message.flags.label_list(),
+                labels: message.flags.label_list(|label| self.utf8.shown(label)),
             });
         }
         result

@@ -31,6 +31,14 @@ impl Utf8 {
     pub(crate) fn is_on(self) -> bool {
         self.accept || self.rev2
     }
+
+    /// A mailbox name or a label of the store as the client sees it.
+    pub(crate) fn shown(self, name: &str) -> Cow<'_, str> {
+        match self.is_on().then(|| from_utf7(name)).flatten() {
+            Some(name) => Cow::Owned(name),
+            None => Cow::Borrowed(name),
+        }
+    }
 }
 
 impl Session {
@@ -67,17 +75,14 @@ impl Session {
         }
     }
 
-    /// A mailbox name in the store's encoding.
+    /// A mailbox name or a label in the store's encoding.
     pub(crate) fn stored(&self, name: &str) -> String {
         if self.utf8.is_on() { to_utf7(name) } else { name.to_owned() }
     }
 
     /// A mailbox name of the store as the client sees it.
     pub(crate) fn shown<'n>(&self, name: &'n str) -> Cow<'n, str> {
-        match self.utf8.is_on().then(|| from_utf7(name)).flatten() {
-            Some(name) => Cow::Owned(name),
-            None => Cow::Borrowed(name),
-        }
+        self.utf8.shown(name)
     }
 
     /// Writes a mailbox name of the store.

@@ -1,6 +1,7 @@
 //! A letter's flags (RFC 3501 2.3.2): five system flags as bits, keywords by name; and its labels
 //! (Gmail), which go along wherever the flags go.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use imap_codec::imap_types::flag::Flag;
@@ -131,11 +132,11 @@ impl Flags {
         format!("({})", self.names().chain(recent).collect::<Vec<_>>().join(" "))
     }
 
-    /// The labels as FETCH shows them: `(\Important "To do")`.
-    pub(crate) fn label_list(&self) -> String {
-        let label = |label: &Arc<str>| match label.starts_with('\\') {
+    /// The labels as FETCH shows them: `(\Important "To do")`. `shown` encodes a label for the client.
+    pub(crate) fn label_list<'l>(&'l self, shown: impl Fn(&'l str) -> Cow<'l, str>) -> String {
+        let label = |label: &'l Arc<str>| match label.starts_with('\\') {
             true => label.to_string(),
-            false => format!("\"{}\"", label.replace('\\', "\\\\").replace('"', "\\\"")),
+            false => format!("\"{}\"", shown(label).replace('\\', "\\\\").replace('"', "\\\"")),
         };
         format!("({})", self.labels.iter().map(label).collect::<Vec<_>>().join(" "))
     }

@@ -1,7 +1,7 @@
 //! Commands about the messages of the selected mailbox: searching, fetching, flags, copying,
 //! moving and removing.
 
-use super::super::encode::{Encoder, check_name};
+use super::super::encode::Encoder;
 use super::super::flag::Flag;
 use super::super::items::FetchItems;
 use super::super::messages::Messages;
@@ -9,7 +9,6 @@ use super::super::ordering::{SortCriterion, ThreadAlgorithm, encode_criteria};
 use super::super::returning::Returns;
 use super::super::search::SearchKey;
 use super::super::sequence::SequenceSet;
-use super::super::utf7;
 use super::super::verb::Verb;
 use super::{Built, Command};
 use crate::proto::deed::{Act, Change, Letters};
@@ -174,8 +173,7 @@ impl Command {
                     inside.flag(&Flag::new(label)?);
                     return Ok(());
                 }
-                check_name("label", label)?;
-                inside.string("label", &utf7::encode(label)).map(drop)
+                inside.label("label", label).map(drop)
             };
             to.word(item)
                 .list(|inside| labels.iter().try_for_each(|one| label(inside, one)))

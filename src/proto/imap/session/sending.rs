@@ -82,6 +82,7 @@ impl Session {
                         let given = self.given_names.get(&part.bytes).map(<[u8]>::to_vec);
                         part.encode_name(utf8_names, given.as_deref());
                     }
+                    Form::Label => part.encode_name(utf8_names, None),
                     Form::Utf8 => part.encode_text(has_utf8),
                     Form::IfUtf8Accepted if !self.enabled.utf8_accept => part.bytes.clear(),
                     Form::UnlessUtf8 if has_utf8 => part.bytes.clear(),
