@@ -6,8 +6,8 @@
 //! bytes reads them from there into the one string or bytevector, or passes them on in pieces.
 //!
 //! IMAP announces the size of a letter, so those above [`LARGE`] go to a file from the first byte
-//! on. POP does not always, so a letter goes to a file when there is more than [`ROOM`] of it; that
-//! much may be held a second time later.
+//! on. POP does not always, so a letter goes to a file when there is more than that of it; so much may
+//! be held a second time later.
 
 use super::error::Error;
 use crate::proto::imap::{Kept, Store};
@@ -15,11 +15,9 @@ use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::sync::{Mutex, PoisonError};
 use tempfile::{SpooledData, SpooledTempFile};
 
-/// IMAP's literals above this many bytes go to a file.
-pub(super) const LARGE: u64 = 8 << 20;
-
-/// Up to this many bytes of a letter from POP stay in memory.
-const ROOM: usize = 1 << 20;
+/// Up to this many bytes of a letter stay in memory.
+pub(super) const LARGE: u64 = 1 << 20;
+const ROOM: usize = LARGE as usize;
 
 /// The bytes that are read at a time.
 const CHUNK: usize = 64 << 10;
@@ -48,7 +46,7 @@ impl Default for Spool {
 impl Spool {
     /// A letter of this size; one that is large goes to a file from its first byte on.
     pub fn of(size: Option<u64>) -> Self {
-        let is_large = size.is_some_and(|size| size > ROOM as u64);
+        let is_large = size.is_some_and(|size| size > LARGE);
         Spool::with_room(if is_large { 0 } else { ROOM })
     }
 

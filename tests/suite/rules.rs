@@ -126,6 +126,40 @@ fn a_letter_chooses_no_place_outside_of_a_rules_target() {
 }
 
 #[test]
+fn letters_get_labels_and_go_to_programs() {
+    let folder = tempfile::tempdir().unwrap();
+    let seen = folder.path().join("seen");
+    let program = format!("cat >> {}; exit 3", seen.display());
+    let rules = format!(
+        r#"(with-rules (mb "inbox" :create t)
+             ((:matches :list-id "<([^.>]+)\\.") (:label "list" "l-\\1") :continue t)
+             ((:from "bob") (:pipe "sh" "-c" {program:?}) (:move "bob")))"#
+    );
+    let plan = rules.replace(":create t", ":dry-run t");
+    for server in servers() {
+        let mut session = session(&server);
+        let mut shows = |form: &str| session.evaluate(form).result.unwrap();
+        let shown = format!(
+            r#"(((:label "list" "l-..") (4)) ((:label "list" "l-dev") (2 6)) ((:pipe "sh" "-c" {program:?}) (2 6)) ((:move "bob") (2 6)))"#
+        );
+        let shown = shown.replace(r#"((:label "list" "l-..") (4)) "#, "");
+        assert_eq!(shows(&plan), shown, "{}", server.name);
+        assert!(!seen.exists());
+        assert_eq!(shows(&rules), "((1 . 2) (2 . 2))");
+        assert_eq!(
+            shows(
+                r#"(map-letters (lambda (one) (sort (letter-labels one) #'string<)) (select-letters mb :all :mailbox "bob"))"#
+            ),
+            r#"(("l-dev" "list") ("l-dev" "list"))"#
+        );
+        let letters = std::fs::read_to_string(&seen).unwrap();
+        assert_eq!(letters.matches("Subject: hello").count(), 1);
+        assert_eq!(letters.matches("Subject: again").count(), 1);
+        std::fs::remove_file(&seen).unwrap();
+    }
+}
+
+#[test]
 fn the_log_says_which_rule_took_which_letter() {
     check(&[(
         r#"(with-output-to-string (out)
@@ -158,6 +192,13 @@ fn wrong_rules_are_refused_before_a_byte_is_sent() {
     for (rule, why) in [
         ("((:from \"x\"))", "rule 1: expected a rule"),
         ("(:seen)", "rule 1: expected a rule"),
+        ("(t (:label))", "rule 1: expected a rule"),
+        ("(t (:label \"\"))", "rule 1: expected a rule"),
+        ("(t (:label :x))", "rule 1: expected a rule"),
+        ("(t (:label \"a-\\\\1\"))", "rule 1: expected a (:matches"),
+        ("(t (:pipe))", "rule 1: expected a rule"),
+        ("(t (:pipe \"\"))", "rule 1: expected a rule"),
+        ("(t (:pipe \"x\" 1))", "rule 1: expected a rule"),
         ("(:seen (:move))", "expected a rule"),
         ("(:seen (:move \"\"))", "expected a rule"),
         ("(:seen (:move \"a\nb\"))", "expected a rule"),

@@ -340,6 +340,19 @@ fn no_host_is_reached_but_those_allowed() {
 }
 
 #[test]
+fn no_rule_runs_a_program() {
+    let mut prison = prison(Policy::untrusted(), true);
+    prison.run(r#"(setq mb (make-imap-connection "h" :user "u" :password "p"))"#).unwrap();
+    prison.run(r#"(append-letter mb "inbox" "Subject: x")"#).unwrap();
+    let shown = prison.shows(r#"(with-rules (mb "inbox") (t (:flag :x)) (t (:pipe "true")))"#);
+    assert!(
+        shown.contains("with-rules: an untrusted script may not start the program true"),
+        "{shown}"
+    );
+    assert_eq!(prison.shows("(search-mailbox mb '(:keyword :x))"), "nil");
+}
+
+#[test]
 fn neither_the_interpreter_nor_the_inside_of_the_host_can_be_called() {
     let mut prison = prison(Policy::untrusted(), true);
     let mut forms = Vec::new();

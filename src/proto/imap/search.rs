@@ -473,11 +473,13 @@ mod tests {
     fn sent(key: &SearchKey) -> Result<String, EncodeError> {
         let mut encoder = Encoder::new("SEARCH");
         key.encode(&mut encoder)?;
-        Ok(encoder
-            .into_parts()
-            .iter()
-            .map(|part| String::from_utf8_lossy(&part.bytes).into_owned())
-            .collect())
+        let encoded = |mut part: Part| {
+            if part.form == Form::Label {
+                part.encode_name(false, None); // as the session does
+            }
+            String::from_utf8_lossy(&part.bytes).into_owned()
+        };
+        Ok(encoder.into_parts().into_iter().map(encoded).collect())
     }
 
     #[test]

@@ -7,12 +7,13 @@
 //!
 //! The native plans; the verbs for sets of letters carry out the plan, in one step for each action and
 //! target. The changes come in an order in which no step takes away what a later one needs: flags,
-//! copies, calls, moves, deletions.
+//! labels, copies, procedures and programs, moves, deletions. `actions` has to do with these.
+
+mod actions;
 
 use super::finding::{Target, origin_of, select, with_threads};
-use super::{Batch, Letter, LetterSet, Origin, letter_value};
+use super::{Batch, Letter, Origin, letter_value};
 use crate::api::Answer;
-use crate::api::flags::{flag_list, flags};
 use crate::api::mailbox::{mailbox, on};
 use crate::api::pipeline;
 use crate::api::searching::{
@@ -23,13 +24,10 @@ use crate::api::sets::required;
 use crate::client::{Error, ImapClient};
 use crate::condition::Condition;
 use crate::host::{self, Call, Function, Run, Type, Value, wrong_argument};
-use crate::proto::imap::{Flag, SearchKey};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::proto::imap::SearchKey;
+use actions::{Action, Groups, Steps, read_action, shown};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
-
-/// The longest part of a mailbox name that a group gives, in characters.
-const LONGEST_GROUP: usize = 100;
 
 /// The rows of the topic "Rules".
 pub(in crate::api) const FUNCTIONS: &[Function] = &[
@@ -91,6 +89,8 @@ pub(in crate::api) const FUNCTIONS: &[Function] = &[
                          (let* ((action (first step)) (letters (second step)) (target (second action)))
                            (case (first action)
                              ((:flag) (flag-letters letters (cdr action)))
+                             ((:label) (label-letters letters (cdr action)))
+                             ((:pipe) (apply pipe-letters letters (cdr action)))
                              ((:copy) (copy-letters letters :to target :create create))
                              ((:call) (do-letters (letter letters) (funcall target letter)))
                              ((:move) (move-letters letters :to target :create create))
@@ -103,9 +103,9 @@ pub(in crate::api) const FUNCTIONS: &[Function] = &[
         "((mb name &key dry-run log create) rule …)",
         "Tries rules on all letters of a mailbox, the first rule first, and does what they say with the letters that they take. Returns how many letters each rule took, the list ((1 . count) (2 . count) …).
 mb: a mailbox object. name: the name of a mailbox. rule: (condition action …). condition: as for search-mailbox, not quoted, or t; the procedure of (:where procedure) is evaluated, and a comma inserts a value: (:from ,sender). Addresses, subjects and other header fields are compared here; texts that :body and :text look for are searched by the server.
-action: (:move name), (:copy name), (:flag flag …), :delete, (:call procedure), whose procedure is evaluated and gets the letter, or at the end :stop, which does nothing more; alone it leaves the letter where it is. A rule that takes a letter is the last for it, unless it ends with :continue t; of several moves and deletions of a letter the first is carried out.
-In a name, \\\\\\\\1, \\\\\\\\& and \\\\\\\\k<name> are groups of the first (:matches field regexp) of the condition that matches, as for replace-re: (:move \\\"lists/\\\\\\\\1\\\"). The characters / * % and the server's separator become _ in what a group brings in, so that no letter chooses another place. A rule does not take a letter for which such a group is empty.
-What all rules need is fetched once, and each action is carried out for all its letters together: flags first, then copies, calls, moves and deletions.
+action: (:move name), (:copy name), (:flag flag …), (:label name …) as label-letters, :delete, (:call procedure), whose procedure is evaluated and gets the letter, (:pipe program argument …) as pipe-letters, or at the end :stop, which does nothing more; alone it leaves the letter where it is. A rule that takes a letter is the last for it, unless it ends with :continue t; of several moves and deletions of a letter the first is carried out.
+In a name or a label, \\\\\\\\1, \\\\\\\\& and \\\\\\\\k<name> are groups of the first (:matches field regexp) of the condition that matches, as for replace-re: (:move \\\"lists/\\\\\\\\1\\\"). The characters / * % and the server's separator become _ in what a group brings in, so that no letter chooses another place. A rule does not take a letter for which such a group is empty.
+What all rules need is fetched once, and each action is carried out for all its letters together: flags first, then labels, copies, procedures and programs, moves and deletions.
 :dry-run  t changes nothing and returns the plan, the list (((:move \\\"lists/dev\\\") (uid …)) …), in the order of the steps. :log  t or a stream: prints a line for each letter that a rule took. :create  t creates mailboxes that do not exist.
 Errors: :syntax-error for a wrong rule, before anything is sent; those of search-mailbox, move-letters and of the procedures. What was done before an error stays done.",
         Run::Macro(
@@ -123,30 +123,7 @@ struct Rule {
     continues: bool,
 }
 
-#[derive(Clone)]
-enum Action {
-    Flag(Vec<Flag>),
-    Copy(String),
-    Call(Value),
-    Move(String),
-    Delete,
-}
-
-impl Action {
-    /// The name of a mailbox.
-    fn target(&self) -> Option<&str> {
-        match self {
-            Action::Copy(name) | Action::Move(name) => Some(name),
-            _ => None,
-        }
-    }
-
-    fn has_groups(&self) -> bool {
-        self.target().is_some_and(|name| name.contains('\\'))
-    }
-}
-
-const EXPECTED: &str = "a rule (condition action …) with the actions (:move name), (:copy name), (:flag flag …), (:call procedure) and :delete, and :continue t or :stop at its end";
+const EXPECTED: &str = "a rule (condition action …) with the actions (:move name), (:copy name), (:flag flag …), (:label name …), (:call procedure), (:pipe program argument …) and :delete, and :continue t or :stop at its end";
 
 fn read_rules(call: &Call<'_>) -> Result<Vec<Rule>, Condition> {
     let rules: Vec<Value> =
@@ -191,32 +168,6 @@ fn read_rule(call: &Call<'_>, number: usize, value: &Value) -> Result<Rule, Cond
 
 fn is_t(value: &Value) -> bool {
     host::kind_of(value) == host::ValueKind::True
-}
-
-fn read_action(call: &Call<'_>, value: &Value) -> Option<Action> {
-    if host::as_keyword(value) == Some("delete") {
-        return Some(Action::Delete);
-    }
-    let parts: Vec<Value> = host::as_list(value)?.collect();
-    let (word, arguments) = parts.split_first()?;
-    let name = || {
-        let [name] = arguments else { return None };
-        let is_name = |name: &&str| !name.is_empty() && !name.chars().any(char::is_control);
-        host::as_str(name).filter(is_name).map(str::to_owned)
-    };
-    Some(match host::as_keyword(word)? {
-        "move" => Action::Move(name()?),
-        "copy" => Action::Copy(name()?),
-        "call" => match arguments {
-            [procedure] if host::is_procedure(procedure) => Action::Call(procedure.clone()),
-            _ => return None,
-        },
-        "flag" if !arguments.is_empty() => {
-            Action::Flag(flags(call, "flag", &host::list(arguments.to_vec())).ok()?)
-        }
-        "delete" if arguments.is_empty() => Action::Delete,
-        _ => return None,
-    })
 }
 
 /// A condition of a rule, and its tests.
@@ -329,6 +280,12 @@ fn plan_rules(call: &Call<'_>) -> Answer {
     let mailbox = mailbox(call)?;
     let name = call.string(2)?;
     let rules = read_rules(call)?;
+    for action in rules.iter().flat_map(|rule| &rule.actions) {
+        if let Some(program) = action.program() {
+            let allowed = call.context().policy().check_program(program);
+            allowed.map_err(|refusal| host::not_allowed(call.name(), &refusal))?;
+        }
+    }
     pipeline::check(call)?;
     let mut trying = match call.answered::<Mutex<Option<Trying>>>() {
         Some((state, answers)) => {
@@ -405,17 +362,6 @@ fn letters(origin: &Arc<Origin>, uids: &[u32]) -> Vec<Arc<Letter>> {
     uids.iter().map(|uid| Arc::new(Letter { batch: batch.clone(), uid: *uid })).collect()
 }
 
-/// The letters of each step. A step is an action, by its kind, and what it is done with.
-#[derive(Default)]
-struct Steps {
-    flags: BTreeMap<Vec<String>, BTreeSet<u32>>,
-    copies: BTreeMap<String, BTreeSet<u32>>,
-    /// By rule and action.
-    calls: BTreeMap<(usize, usize), BTreeSet<u32>>,
-    moves: BTreeMap<String, BTreeSet<u32>>,
-    deletions: BTreeSet<u32>,
-}
-
 /// The result of planning: steps, counts and lines.
 fn planned(trying: &Trying, rules: &[Rule]) -> Value {
     let asked = |search: usize, uid: u32| trying.gathering.asked(search, uid);
@@ -450,122 +396,9 @@ fn planned(trying: &Trying, rules: &[Rule]) -> Value {
         host::cons(host::integer(rule as i64 + 1), host::integer(count))
     };
     let counts = counts.into_iter().enumerate().map(count).collect();
-    host::list(vec![steps.value(&trying.origin, rules), host::list(counts), host::list(lines)])
-}
-
-/// The groups of the first regular expression of a rule that matched, and their names.
-struct Groups<'c> {
-    groups: &'c [Option<String>],
-    names: Vec<Option<&'c str>>,
-}
-
-impl<'c> Groups<'c> {
-    fn of(card: &'c Card, tests: &Range<usize>, all: &'c Tests) -> Groups<'c> {
-        let own = card.groups.iter().filter(|(test, _)| tests.contains(test));
-        let Some((test, groups)) = own.min_by_key(|(test, _)| *test) else {
-            return Groups { groups: &[], names: Vec::new() };
-        };
-        Groups { groups, names: all.group_names(*test) }
-    }
-
-    /// Puts the groups into the name of a mailbox; `None` if one of them is empty.
-    fn filled_in(&self, action: &Action, separator: Option<char>) -> Option<Action> {
-        if !action.has_groups() {
-            return Some(action.clone());
-        }
-        let is_part = |char: char| {
-            !char.is_control() && !matches!(char, '/' | '*' | '%') && Some(char) != separator
-        };
-        // Servers refuse names such as `.` and `..`, and long ones; a letter must not stop the rules.
-        let safe = |text: &str| -> String {
-            let text = text.trim();
-            let is_dots = text.chars().all(|char| char == '.');
-            let part = |char| if is_part(char) && !is_dots { char } else { '_' };
-            text.chars().take(LONGEST_GROUP).map(part).collect()
-        };
-        let groups: Vec<String> =
-            self.groups.iter().map(|group| safe(group.as_deref().unwrap_or_default())).collect();
-        let is_empty = std::cell::Cell::new(false);
-        let note = |group: Option<&'_ String>| {
-            is_empty.set(is_empty.get() || group.is_none_or(String::is_empty));
-        };
-        let group = |index: usize| {
-            note(groups.get(index));
-            groups.get(index).map(String::as_str)
-        };
-        let named = |name: &str| {
-            let index = self.names.iter().position(|known| *known == Some(name));
-            let group = index.and_then(|index| groups.get(index));
-            note(group);
-            group.map(String::as_str)
-        };
-        let name = host::substitute(action.target()?, group, named);
-        if is_empty.get() {
-            return None;
-        }
-        Some(match action {
-            Action::Copy(_) => Action::Copy(name),
-            _ => Action::Move(name),
-        })
-    }
-}
-
-fn shown(action: &Action) -> String {
-    match action {
-        Action::Flag(flags) => {
-            let flags: Vec<&str> = flags.iter().map(Flag::as_str).collect();
-            format!("(:flag {})", flags.join(" "))
-        }
-        Action::Copy(name) => format!("(:copy {name:?})"),
-        Action::Call(_) => "(:call procedure)".to_owned(),
-        Action::Move(name) => format!("(:move {name:?})"),
-        Action::Delete => ":delete".to_owned(),
-    }
-}
-
-impl Steps {
-    fn add(&mut self, uid: u32, rule: usize, index: usize, action: Action, leaves: &mut bool) {
-        let letters = match action {
-            Action::Flag(flags) => {
-                let flags = flags.iter().map(|flag| flag.as_str().to_owned()).collect();
-                self.flags.entry(flags).or_default()
-            }
-            Action::Copy(name) => self.copies.entry(name).or_default(),
-            Action::Call(_) => self.calls.entry((rule, index)).or_default(),
-            Action::Move(_) | Action::Delete if std::mem::replace(leaves, true) => return,
-            Action::Move(name) => self.moves.entry(name).or_default(),
-            Action::Delete => &mut self.deletions,
-        };
-        letters.insert(uid);
-    }
-
-    fn value(self, origin: &Arc<Origin>, rules: &[Rule]) -> Value {
-        let step = |action: Vec<Value>, uids: BTreeSet<u32>| {
-            let uids: Vec<u32> = uids.into_iter().collect();
-            let set = LetterSet { letters: letters(origin, &uids) };
-            host::list(vec![host::list(action), set.value()])
-        };
-        let named = |word: &str, name: String| vec![host::keyword(word), host::string(name)];
-        let mut steps = Vec::new();
-        for (flags, uids) in self.flags {
-            let flags = host::as_list(&flag_list(&flags)).map(Iterator::collect);
-            let flags: Vec<Value> = flags.unwrap_or_default();
-            steps.push(step([vec![host::keyword("flag")], flags].concat(), uids));
-        }
-        for (name, uids) in self.copies {
-            steps.push(step(named("copy", name), uids));
-        }
-        for ((rule, index), uids) in self.calls {
-            if let Some(Action::Call(procedure)) = rules[rule].actions.get(index) {
-                steps.push(step(vec![host::keyword("call"), procedure.clone()], uids));
-            }
-        }
-        for (name, uids) in self.moves {
-            steps.push(step(named("move", name), uids));
-        }
-        if !self.deletions.is_empty() {
-            steps.push(step(vec![host::keyword("delete")], self.deletions));
-        }
-        host::list(steps)
-    }
+    host::list(vec![
+        steps.value(&trying.origin, |rule, action| rules[rule].actions.get(action)),
+        host::list(counts),
+        host::list(lines),
+    ])
 }
