@@ -34,6 +34,13 @@ json: a string. Errors: :syntax-error with the line and the column.",
 rows: a list of lists; nil is an empty field. :columns  a list of headings. :file  a string. :separator  a string of one character, \",\". :append  t adds to the file, in one go, with the headings only if it is empty or new. Errors: :file.",
     ).typed(&[("append", Type::Truth)]).checked(),
     Function::native(
+        "write-file",
+        "(text path &key append)",
+        write_file,
+        "Writes a text to a file, which is written completely or not at all; an older file of that name is replaced. Returns the path.
+text: a string, written as UTF-8, or a bytevector. path: a string, in a folder that exists. :append  t adds to the end of the file, in one go, or makes it. Errors: :file.",
+    ).typed(&[("append", Type::Truth)]).checked(),
+    Function::native(
         "print-table",
         "(rows &key columns)",
         print_table,
@@ -91,6 +98,15 @@ pub(super) fn write_csv(call: &Call<'_>) -> Result<Value, Condition> {
         None => print(call, &text)?,
     }
     Ok(host::nil())
+}
+
+fn write_file(call: &Call<'_>) -> Result<Value, Condition> {
+    let text = call.typed(0, "a string or a bytevector", |value| {
+        host::as_str(value).map(|text| text.as_bytes().to_vec()).or_else(|| host::as_bytes(value))
+    })?;
+    let path = call.string(1)?;
+    write_whole(call, path, &text, call.boolean_key("append"))?;
+    Ok(host::string(path.to_owned()))
 }
 
 /// Whether a file is empty, or does not exist.

@@ -340,6 +340,9 @@ fn keys_of_the_wrong_type_are_syntax_errors() {
         ("write-csv", r#"(write-csv '((5)) :separator "ab")"#),
         ("write-csv", r#"(write-csv '((5)) :separator "\"")"#),
         ("write-csv", "(write-csv '((5)) :file 5)"),
+        ("write-file", "(write-file 5 \"x\")"),
+        ("write-file", "(write-file \"x\" 5)"),
+        ("write-file", "(write-file \"x\" \"y\" :append 5)"),
         ("print-table", "(print-table '((5)) :columns 5)"),
     ];
     for (name, call) in calls {

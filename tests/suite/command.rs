@@ -1261,6 +1261,22 @@ fn a_form_at_a_piped_prompt_can_read_the_next_line() {
 }
 
 #[test]
+fn a_text_is_written_to_a_file_whole_or_not_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let out = |form: String| outcome(&["eval", &form]);
+    let (code, ..) = out(format!("(write-file \"grün\" {:?})", path("a")));
+    assert_eq!((code, std::fs::read(path("a")).unwrap()), (0, "grün".into()));
+    let (code, ..) = out(format!("(write-file (bytevector 0 255) {:?} :append t)", path("a")));
+    assert_eq!((code, std::fs::read(path("a")).unwrap()), (0, b"gr\xc3\xbcn\0\xff".into()));
+    let (code, ..) = out(format!("(write-file \"new\" {:?})", path("a")));
+    assert_eq!((code, std::fs::read(path("a")).unwrap()), (0, b"new".into()));
+    let (code, _, error) = out(format!("(write-file \"x\" {:?})", path("none/a")));
+    assert!(code == 1 && error.contains("write-file: "), "{error}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
 fn the_examples_run() {
     let sandbox = postoffice::sandbox::Sandbox::start(Default::default()).unwrap();
     // The variables that cargo sets for this test would make it build anew what a build script

@@ -50,6 +50,7 @@ const READS: &[&str] = &[
     "(for-each-letter (lambda (item) item) mb '(:seq 1 :*) \"body.peek[]\")",
     "(for-each-letter (lambda (item) item) mb '(:seq 1 :*) \"(uid envelope)\")",
     "(save-letter mb 1 (path \"letter\"))",
+    "(write-file (fetch-letter mb 1 :peek t) (path \"text\"))",
     "(save-letters mb (quote (:seq 1 :*)) (path \"\"))",
     "(save-attachments mb 1 (path \"\"))",
     "(save-letters (select-letters mb :all) (path \"\") :prefix \"x\")",

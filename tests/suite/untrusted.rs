@@ -349,7 +349,13 @@ fn no_rule_runs_a_program() {
         shown.contains("with-rules: an untrusted script may not start the program true"),
         "{shown}"
     );
-    assert_eq!(prison.shows("(search-mailbox mb '(:keyword :x))"), "nil");
+    let count = "(letters-count (select-letters mb '(:keyword :x) :mailbox \"inbox\"))";
+    assert_eq!(prison.shows(count), "0");
+    assert_eq!(
+        prison.shows(r#"(with-rules (mb "inbox") ((:subject "x") (:flag :x)))"#),
+        "((1 . 1))"
+    );
+    assert_eq!(prison.shows(count), "1");
 }
 
 #[test]
@@ -693,6 +699,7 @@ fn a_call_of_parallel_map_reaches_no_more_than_the_script() {
         "(delete-file PATH)",
         "(probe-file PATH)",
         "(write-csv '((1)) :file PATH)",
+        "(write-file \"x\" PATH)",
         "(getenv \"HOME\")",
         "(make-imap-connection \"127.0.0.1\" :user \"u\" :password \"p\")",
         "(make-imap-connection \"h\" :user \"u\" :password \"p\" :ca-file PATH)",

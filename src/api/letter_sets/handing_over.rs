@@ -42,6 +42,12 @@ Errors: :file, :error-response, :stale. Files that were complete before an error
         ),
     ).checked(),
     Function::native(
+        "%pipe-letters",
+        "(letters program &rest arguments)",
+        pipe_letters,
+        "As pipe-letters, for rules; it asks the policy before it runs a program.",
+    ).inside_of("with-rules").checked(),
+    Function::native(
         "pipe-letters",
         "(letters program &rest arguments)",
         pipe_letters,

@@ -90,7 +90,7 @@ pub(in crate::api) const FUNCTIONS: &[Function] = &[
                            (case (first action)
                              ((:flag) (flag-letters letters (cdr action)))
                              ((:label) (label-letters letters (cdr action)))
-                             ((:pipe) (apply pipe-letters letters (cdr action)))
+                             ((:pipe) (apply %pipe-letters letters (cdr action)))
                              ((:copy) (copy-letters letters :to target :create create))
                              ((:call) (do-letters (letter letters) (funcall target letter)))
                              ((:move) (move-letters letters :to target :create create))
