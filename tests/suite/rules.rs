@@ -156,6 +156,11 @@ fn letters_get_labels_and_go_to_programs() {
         assert_eq!(letters.matches("Subject: hello").count(), 1);
         assert_eq!(letters.matches("Subject: again").count(), 1);
         std::fs::remove_file(&seen).unwrap();
+        // No letter chooses a label of the system.
+        server.connect().append("INBOX", &[], None, b"Subject: \\Important x\r\n\r\n").unwrap();
+        let form = r#"(with-rules (mb "inbox" :dry-run t)
+             ((and (:subject "Important") (:matches :subject "^(\\S+)")) (:label "\\1")))"#;
+        assert_eq!(shows(form), r#"(((:label "_Important") (7)))"#, "{}", server.name);
     }
 }
 

@@ -99,8 +99,11 @@ impl<'c> Groups<'c> {
         if !action.has_groups() {
             return Some(action.clone());
         }
+        // With a backslash in front a label would be one of the system.
+        let is_label = matches!(action, Action::Label(_));
         let is_part = |char: char| {
-            !char.is_control() && !matches!(char, '/' | '*' | '%') && Some(char) != separator
+            let is_separator = matches!(char, '/' | '*' | '%') || Some(char) == separator;
+            !char.is_control() && !is_separator && !(is_label && char == '\\')
         };
         // Servers refuse names such as `.` and `..`, and long ones; a letter must not stop the rules.
         let safe = |text: &str| -> String {
