@@ -103,7 +103,7 @@ impl<'c> Groups<'c> {
         let is_label = matches!(action, Action::Label(_));
         let is_part = |char: char| {
             let is_separator = matches!(char, '/' | '*' | '%') || Some(char) == separator;
-            !char.is_control() && !is_separator && !(is_label && char == '\\')
+            !(char.is_control() || is_separator || is_label && char == '\\')
         };
         // Servers refuse names such as `.` and `..`, and long ones; a letter must not stop the rules.
         let safe = |text: &str| -> String {
