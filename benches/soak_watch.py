@@ -187,6 +187,7 @@ def run(options, build, chance, folder, port, smtp, accounts):
     watch = Watch(build, script, folder)
     begun = time.monotonic()
     end = begun + options.minutes * 60
+    where = {}
     sent, kills, disturbed, memory, renumbered = [], 0, {}, [], False
     next_fault, next_letter, next_kill, next_look = begun + 3, begun + 1, begun + 2, begun + 10
     next_restart, restarts = begun + 20, 0
@@ -199,6 +200,7 @@ def run(options, build, chance, folder, port, smtp, accounts):
             else:
                 client.append(OTHER[1], None, None, letter(subject))
             sent.append(subject)
+            where[subject] = (receiver, "INBOX") if receiver else OTHER
             next_letter += 1 / options.rate
         if now >= next_fault:
             kind = relay.disturb(chance)
@@ -229,6 +231,14 @@ def run(options, build, chance, folder, port, smtp, accounts):
     repeated = sum(times - 1 for times in watch.times.values())
     print(f"{options.minutes:g} minutes, {len(accounts) + 1} mailboxes, {len(sent)} letters; faults {disturbed}; killed {kills} times; Dovecot restarted {restarts} times, {relay.denied} logins denied")
     print(f"missing {len(missing)}, handled again {repeated}; resident KB every 10 s: {memory[:3]} … {memory[-3:]}")
+    for subject in missing[:20]:
+        name, mailbox = where[subject]
+        found = connect(name, port)
+        found.select(mailbox, readonly=True)
+        print(f"{subject} in {name} {mailbox}: {found.search(None, 'SUBJECT', subject)}, next {found.response('UIDNEXT')}")
+    told = [line for line in watch.times if not line.startswith("s")]
+    if told:
+        print(f"other lines: {told[:5]}")
     for line in (folder / "errors").read_text().splitlines()[-5:] if missing else []:
         print(line)
     grown = not options.kill and len(memory) > 9 and memory[-1] > memory[len(memory) // 3] * 1.1

@@ -10,7 +10,7 @@ use postoffice::proto::imap::command::StoreMode;
 use postoffice::proto::imap::flag::Flag;
 use postoffice::repl::Session;
 use postoffice::sandbox::{Extension, Extensions, Options};
-use postoffice::state::{Database, OnDemand, Sync};
+use postoffice::state::{Cursor, CursorKey, Database, OnDemand, Sync};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -491,6 +491,40 @@ fn a_mailbox_that_is_missing_harms_no_other_and_is_watched_once_it_is_made() {
         });
         assert_eq!((seen.count("inbox a"), seen.count("missing b")), (1, 1), "{}", server.name);
     }
+}
+
+#[test]
+fn a_letter_of_which_the_server_tells_nothing_is_not_left_out() {
+    let script = Script::run(|peer| {
+        peer.log_in("");
+        loop {
+            let command = peer.hear();
+            let Some((tag, rest)) = command.split_once(' ') else { return };
+            let data = match rest.split(' ').collect::<Vec<_>>()[..] {
+                ["SELECT", ..] => "* 3 EXISTS\r\n* OK [UIDVALIDITY 7] x\r\n* OK [UIDNEXT 4] x\r\n",
+                ["UID", "SEARCH", "UID", "2:*"] => "* SEARCH 2 3\r\n",
+                ["UID", "SEARCH", ..] => "* SEARCH 2\r\n", // the other one has left
+                ["LOGOUT"] => "* BYE x\r\n",
+                _ => "", // also to FETCH
+            };
+            peer.say(&format!("{data}{tag} OK done\r\n"));
+        }
+    });
+    let (folder, seen) = (folder(), Arc::new(Seen::default()));
+    let mut session = session(&[], folder.path(), &seen);
+    let port = script.address.port();
+    let account = format!(
+        r#"(define-account a :host "127.0.0.1" :port {port} :user "u" :password "pass-word" :auth :login)"#
+    );
+    session.evaluate(&account).result.unwrap();
+    let (account, mailbox, name) = (format!("u@127.0.0.1:{port}"), "INBOX".into(), "c".into());
+    let cursor = Cursor { uid_validity: 7, uid: 1, ..Cursor::default() };
+    let database = Database::open(folder.path(), Sync::Normal).unwrap();
+    assert!(database.take_in(&CursorKey { account, mailbox, name }, &cursor, &[], 0).unwrap());
+    let form = r#"(watch (list (list 'a "inbox" 'c
+        (lambda (mb letters) (note (format nil "uids ~a" (letters-uids letters)))) :from :all)))"#;
+    let handled = watching(&mut session, form, &seen, || seen.wait_for("uids (2)", 1));
+    assert_eq!((handled.as_str(), seen.count("uids (2)")), ("1", 1));
 }
 
 #[test]

@@ -20,6 +20,9 @@ const MOST_ROUNDS: usize = 10;
 /// How often a cursor is read again that somebody else has committed meanwhile.
 const MOST_RACES: usize = 5;
 
+/// The identity of a letter that is known by its UID only.
+const UNKNOWN: u64 = 0;
+
 /// What to look for.
 pub(super) struct Wanted {
     pub mailbox: String,
@@ -286,7 +289,17 @@ fn with_identities(
     let missing: Vec<u32> =
         uids.iter().copied().filter(|uid| !identities.contains_key(uid)).collect();
     identities.extend(identities_of(client, &missing)?);
-    // A letter without one has left since.
+    let silent: Vec<NonZeroU32> = uids
+        .iter()
+        .filter(|uid| !identities.contains_key(uid))
+        .filter_map(|uid| NonZeroU32::new(*uid))
+        .collect();
+    if !silent.is_empty() {
+        // Those that have left since are not new. Of others the server has told nothing, as when it
+        // could not open them just then.
+        let there = client.uid_search(&SearchKey::Uid(silent.into_iter().collect()))?;
+        identities.extend(there.into_iter().map(|uid| (uid, UNKNOWN)));
+    }
     Ok(uids.iter().filter_map(|uid| Some((*uid, *identities.get(uid)?))).collect())
 }
 
