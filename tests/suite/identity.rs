@@ -31,6 +31,7 @@ fn a_server_without_id_is_not_asked() {
     let extensions = Extensions::default().without(Extension::Id);
     let server = Server::sandbox(Options { extensions, ..empty() });
     let mut client = server.connect();
+    client.noop().unwrap(); // ENABLE is sent ahead
     let before = server.received().len();
     assert!(matches!(client.server_id(&[]), Err(Error::Unsupported(_))));
     assert_eq!(server.received().len(), before);

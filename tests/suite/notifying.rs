@@ -251,6 +251,7 @@ fn a_server_without_notify_is_not_asked() {
     let extensions = Extensions::default().without(Extension::Notify);
     let server = Server::sandbox(Options { extensions, ..empty() });
     let mut client = server.connect();
+    client.noop().unwrap(); // ENABLE is sent ahead
     let before = server.received().len();
     assert!(matches!(client.notify(&["work"]), Err(Error::Unsupported(_))));
     assert!(matches!(client.notify_none(), Err(Error::Unsupported(_))));
